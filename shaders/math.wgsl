@@ -1,0 +1,470 @@
+HEADER
+const M_MAGIC: f32 = 12582912.0; // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
+const M_MAGIC_BITS: u32 = 0x4b400000u;
+const M_SIGN: u32 = 0x80000000u;
+const M_INF: u32 = 0x7f800000u;
+const M_NAN: u32 = 0x7fc00000u;
+const M_LN2_HI: f32 = 0.69314575; // 15 bits
+const M_LN2_LO: f32 = 1.4286068e-6;
+const M_PI_HI: f32 = 3.1415927;
+const M_PI_LO: f32 = -8.742278e-8;
+const M_HALF_PI_HI: f32 = 1.5707964;
+const M_HALF_PI_LO: f32 = -4.371139e-8;
+const M_SQRT_HALF_BITS: u32 = 0x3f3504f3u;
+const M_SMALL_ANGLE_BITS: u32 = 0x45c80000u; // 6400.0
+
+// WGSL has no literal for an infinity or a NaN, and a constant expression must not give one.
+fn m_bits(bits: u32) -> f32 {
+    return bitcast<f32>(bits);
+}
+
+fn m_power_of_two(n: i32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(n + 127) << 23u);
+}
+
+// x with the sign bit of `sign` xored in.
+fn m_flip(x: f32, sign: u32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(x) ^ (sign & M_SIGN));
+}
+
+// The leading 12 bits of the significand: the product of two such values is exact.
+fn m_head(x: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// x, which has at most 16 significant bits, unchanged, and hidden from a compiler that reorders sums.
+fn m_barrier(x: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(x) & 0xffffff00u);
+}
+
+fn m_round(x: f32) -> f32 {
+    return round(x);
+}
+
+fn m_exp_scaled(x: f32, shift: i32) -> f32 {
+    // The integer is read from the bits of the sum: a compiler may cancel (t + M) - M.
+    let k = bitcast<i32>(bitcast<u32>(x * 1.442695 + M_MAGIC) - M_MAGIC_BITS);
+    let n = f32(k);
+    let r = (x - n * M_LN2_HI) - n * M_LN2_LO;
+    var p = 0.0013840593 * r + 0.0083693545;
+    p = p * r + 0.041668084;
+    p = p * r + 0.16666515;
+    p = p * r + 0.49999994;
+    let e = 1.0 + (r + r * r * p);
+    let total = k + shift;
+    let half = total >> 1u;
+    return e * m_power_of_two(half) * m_power_of_two(total - half);
+}
+
+fn m_exp(x: f32) -> f32 {
+    let below = select(x, 89.0, x > 89.0);
+    return m_exp_scaled(select(below, -104.0, below < -104.0), 0);
+}
+
+fn m_log_sum(n: f32, f: f32) -> f32 {
+    var p = 0.060366075 * f - 0.11263874;
+    p = p * f + 0.119936936;
+    p = p * f - 0.124846905;
+    p = p * f + 0.14215365;
+    p = p * f - 0.16663192;
+    p = p * f + 0.20002137;
+    p = p * f - 0.25000098;
+    p = p * f + 0.33333313;
+    let z = f * f;
+    let y = (f * z * p + n * M_LN2_LO) - 0.5 * z;
+    return n * M_LN2_HI + (f + y);
+}
+
+// x = 2^n m, √½ <= m < √2: n.
+fn m_exponent(x: f32) -> i32 {
+    return bitcast<i32>(bitcast<u32>(x) - M_SQRT_HALF_BITS) >> 23u;
+}
+
+// x = 2^n m, √½ <= m < √2: m.
+fn m_significand(x: f32) -> f32 {
+    let above = bitcast<u32>(x) - M_SQRT_HALF_BITS;
+    return bitcast<f32>((above & 0x007fffffu) + M_SQRT_HALF_BITS);
+}
+
+fn m_log(x: f32) -> f32 {
+    let bits = bitcast<u32>(x);
+    let subnormal = bits < 0x00800000u;
+    let v = select(x, x * 33554432.0, subnormal); // 2^25
+    let n = f32(m_exponent(v)) - select(0.0, 25.0, subnormal);
+    let y = m_log_sum(n, m_significand(v) - 1.0);
+    // Above ∞ in bits: negative or NaN.
+    let special = m_bits(select(M_NAN, M_INF, bits == M_INF));
+    let z = select(y, special, bits >= M_INF);
+    return select(z, m_bits(M_INF | M_SIGN), (bits & ~M_SIGN) == 0u);
+}
+
+fn m_log1p(x: f32) -> f32 {
+    let u = 1.0 + x;
+    let n = m_exponent(u);
+    // Meaningless for n > 24, and then not taken.
+    let scale = m_power_of_two(-n);
+    let f = select(x * scale + (scale - 1.0), m_significand(u) - 1.0, n > 24);
+    let y = m_log_sum(f32(n), f);
+    let bits = bitcast<u32>(x);
+    let special = m_bits(select(M_NAN, M_INF, bits == M_INF));
+    let z = select(y, special, (bits >= M_INF && bits < M_SIGN) || bits > 0xbf800000u);
+    return select(select(z, m_bits(M_INF | M_SIGN), bits == 0xbf800000u), x, x == 0.0);
+}
+
+// |x| = q π/2 + r + lo, q modulo 4 in the low bits.
+struct MAngle {
+    q: u32,
+    r: f32,
+    lo: f32,
+}
+
+// Cody–Waite, |x| <= 6400.
+fn m_reduce_small(a: f32) -> MAngle {
+    let q = bitcast<u32>(a * 0.63661975 + M_MAGIC) - M_MAGIC_BITS;
+    let n = f32(bitcast<i32>(q));
+    let b = (a - n * 1.5703125) - n * 0.0004838705;
+    let c = n * -4.3713953e-8;
+    let r = b - c;
+    // Were the compiler to cancel, the rounding of r would be lost and no more.
+    let lo = ((b - r) - c) - n * 2.563344e-12;
+    return MAngle(q, r, lo);
+}
+
+// The 32-bit words of 2/π after one zero word.
+fn m_two_over_pi(word: u32) -> u32 {
+    switch word {
+        case 0u: { return 0u; }
+        case 1u: { return 0xa2f9836eu; }
+        case 2u: { return 0x4e441529u; }
+        case 3u: { return 0xfc2757d1u; }
+        case 4u: { return 0xf534ddc0u; }
+        case 5u: { return 0xdb629599u; }
+        case 6u: { return 0x3c439041u; }
+        default: { return 0xfe5163abu; }
+    }
+}
+
+// The high word of a * b.
+fn m_multiply_high(a: u32, b: u32) -> u32 {
+    let al = a & 0xffffu;
+    let ah = a >> 16u;
+    let bl = b & 0xffffu;
+    let bh = b >> 16u;
+    let middle = ah * bl + ((al * bl) >> 16u);
+    let other = al * bh + (middle & 0xffffu);
+    return ah * bh + (middle >> 16u) + (other >> 16u);
+}
+
+// Payne–Hanek, |x| > 6400.
+fn m_reduce_large(a: f32) -> MAngle {
+    let bits = bitcast<u32>(a) & ~M_SIGN;
+    if bits >= M_INF {
+        return MAngle(0u, m_bits(M_NAN), 0.0);
+    }
+    let m = (bits & 0x007fffffu) | 0x00800000u;
+    let start = (bits >> 23u) - 120u;
+    let word = start >> 5u;
+    let shift = start & 31u;
+    let w0 = m_two_over_pi(word);
+    let w1 = m_two_over_pi(word + 1u);
+    let w2 = m_two_over_pi(word + 2u);
+    let w3 = m_two_over_pi(word + 3u);
+    let back = 31u - shift;
+    let p0 = (w0 << shift) | ((w1 >> 1u) >> back);
+    let p1 = (w1 << shift) | ((w2 >> 1u) >> back);
+    let p2 = (w2 << shift) | ((w3 >> 1u) >> back);
+    let addend = m_multiply_high(m, p2);
+    var low = m * p1 + addend;
+    var high = m * p0 + m_multiply_high(m, p1) + select(0u, 1u, low < addend);
+    let q = (high + 0x20000000u) >> 30u;
+    high = high - (q << 30u);
+    let sign = high & M_SIGN;
+    if sign != 0u {
+        low = 0u - low;
+        high = ~high + select(0u, 1u, low == 0u);
+    }
+    let short = high == 0u;
+    let top = select(high, low, short);
+    let zeros = countLeadingZeros(top);
+    let rest = select(low, 0u, short);
+    let leading = (top << zeros) | ((rest >> 1u) >> (31u - zeros));
+    let w = m_multiply_high(leading, 0xc90fdaa2u); // times π/2 * 2^31
+    let scale = -29 - i32(zeros) - select(0, 32, short);
+    let unit = m_flip(m_power_of_two(scale), sign);
+    return MAngle(q, f32(w & 0xffffff00u) * unit, f32(w & 0xffu) * unit);
+}
+
+fn m_sin_kernel(r: f32, lo: f32) -> f32 {
+    let z = r * r;
+    var p = -0.00019518095 * z + 0.008332188;
+    p = p * z - 0.16666655;
+    return r + (r * z * p + lo);
+}
+
+fn m_cos_kernel(r: f32, lo: f32) -> f32 {
+    let z = r * r;
+    var p = 2.4432327e-5 * z - 0.001388731;
+    p = p * z + 0.041666646;
+    return 1.0 - (0.5 * z - (z * z * p - r * lo));
+}
+
+// (sin, cos) of an angle 0 <= q π/2 + r + lo.
+fn m_sincos_of(angle: MAngle) -> vec2<f32> {
+    let s = m_sin_kernel(angle.r, angle.lo);
+    let c = m_cos_kernel(angle.r, angle.lo);
+    let even = (angle.q & 1u) == 0u;
+    return vec2<f32>(
+        m_flip(select(c, s, even), angle.q << 30u),
+        m_flip(select(s, c, even), (angle.q + 1u) << 30u),
+    );
+}
+
+// (sin x, cos x). m_sin and m_cos are its parts: what they share is straight-line code, which a
+// compiler merges, and only the rare branch stands twice.
+fn m_sincos(x: f32) -> vec2<f32> {
+    let a = abs(x);
+    var y = m_sincos_of(m_reduce_small(a));
+    if bitcast<u32>(a) > M_SMALL_ANGLE_BITS {
+        y = m_sincos_of(m_reduce_large(a));
+    }
+    return vec2<f32>(m_flip(y.x, bitcast<u32>(x)), y.y);
+}
+
+fn m_sin(x: f32) -> f32 {
+    return m_sincos(x).x;
+}
+
+fn m_cos(x: f32) -> f32 {
+    return m_sincos(x).y;
+}
+
+fn m_tan(x: f32) -> f32 {
+    let y = m_sincos(x);
+    return y.x / y.y;
+}
+
+// (sin πr, cos πr) of the reduced argument, with the signs of its quarter: 0 <= a = n/2 + r mod 2.
+fn m_sincospi(a: f32) -> vec2<f32> {
+    let near = a - 2.0 * round(a * 0.5);
+    let y = select(a * 0.0, near, a < 16777216.0);
+    let q = bitcast<u32>((y + y) + M_MAGIC) - M_MAGIC_BITS;
+    let r = y - 0.5 * f32(bitcast<i32>(q));
+    let z = r * r;
+    var p = -0.5892777 * z + 2.5497947;
+    p = p * z - 5.167709;
+    let r_head = m_head(r);
+    let rest = (r - r_head) * 3.1416016 - r * 8.90891e-6;
+    let s = r_head * 3.1416016 + (rest + r * z * p);
+    var w = 0.2289885 * z - 1.3347582;
+    w = w * z + 4.0586967;
+    w = w * z - 4.934802;
+    let c = 1.0 + z * w;
+    let even = (q & 1u) == 0u;
+    return vec2<f32>(
+        m_flip(select(c, s, even), q << 30u),
+        m_flip(select(s, c, even), (q + 1u) << 30u),
+    );
+}
+
+fn m_sinpi(x: f32) -> f32 {
+    return m_flip(m_sincospi(abs(x)).x, bitcast<u32>(x));
+}
+
+fn m_cospi(x: f32) -> f32 {
+    return m_sincospi(abs(x)).y;
+}
+
+fn m_asin_excess(x: f32) -> f32 {
+    let z = x * x;
+    var p = 0.0421583 * z + 0.02418478;
+    p = p * z + 0.04546915;
+    p = p * z + 0.074953094;
+    p = p * z + 0.16666752;
+    return x * z * p;
+}
+
+fn m_asin(x: f32) -> f32 {
+    let a = abs(x);
+    let near = a <= 0.5;
+    let s = select(sqrt(max(0.5 - 0.5 * a, 0.0)), a, near);
+    let e = m_asin_excess(s);
+    let far = M_HALF_PI_HI - (2.0 * s + (2.0 * e - M_HALF_PI_LO));
+    let y = m_flip(select(far, s + e, near), bitcast<u32>(x));
+    return select(y, m_bits(M_NAN), bitcast<u32>(a) > 0x3f800000u);
+}
+
+fn m_acos(x: f32) -> f32 {
+    let a = abs(x);
+    let near = a <= 0.5;
+    let s = select(sqrt(max(0.5 - 0.5 * a, 0.0)), x, near);
+    let e = m_asin_excess(s);
+    let middle = M_HALF_PI_HI - (s + (e - M_HALF_PI_LO));
+    let left = M_PI_HI - (2.0 * s + (2.0 * e - M_PI_LO));
+    let outer = select(2.0 * (s + e), left, x < 0.0);
+    return select(select(outer, middle, near), m_bits(M_NAN), bitcast<u32>(a) > 0x3f800000u);
+}
+
+fn m_atan_kernel(q: f32) -> f32 {
+    let z = q * q;
+    var p = -0.0017825083 * z + 0.010867682;
+    p = p * z - 0.031095743;
+    p = p * z + 0.05788065;
+    p = p * z - 0.083992854;
+    p = p * z + 0.10950878;
+    p = p * z - 0.14264016;
+    p = p * z + 0.1999853;
+    p = p * z - 0.333333;
+    return q + q * z * p;
+}
+
+fn m_atan(x: f32) -> f32 {
+    let a = abs(x);
+    let far = a > 1.0;
+    let p = m_atan_kernel(select(a, 1.0 / a, far));
+    return m_flip(select(p, M_HALF_PI_HI - (p - M_HALF_PI_LO), far), bitcast<u32>(x));
+}
+
+fn m_atan2(y: f32, x: f32) -> f32 {
+    let ay = abs(y);
+    let ax = abs(x);
+    let steep = ay > ax;
+    let smaller = select(ay, ax, steep);
+    let larger = select(ax, ay, steep);
+    // Division may flush and overflow at the ends of the range; there both are scaled.
+    let scale = select(select(1.0, 16777216.0, larger < 1e-30), 5.9604645e-8, larger > 1e30);
+    var q = (smaller * scale) / (larger * scale);
+    q = select(q, 1.0, bitcast<u32>(smaller) == M_INF && bitcast<u32>(larger) == M_INF);
+    q = select(q, 0.0, smaller + larger == 0.0);
+    let p = m_atan_kernel(q);
+    let left = bitcast<u32>(x) & M_SIGN;
+    let minus = select(0u, M_SIGN, steep) ^ left;
+    let hi = select(select(M_PI_HI, 0.0, left == 0u), M_HALF_PI_HI, steep);
+    let lo = select(select(M_PI_LO, 0.0, left == 0u), M_HALF_PI_LO, steep);
+    return m_flip(hi + (m_flip(p, minus) + lo), bitcast<u32>(y));
+}
+
+fn m_sinh(x: f32) -> f32 {
+    let a = abs(x);
+    let z = a * a;
+    var p = 2.7822132e-6 * z + 0.00019842896;
+    p = p * z + 0.0083333105;
+    p = p * z + 0.16666667;
+    let near = a + a * z * p;
+    let half = m_exp_scaled(select(a, 90.0, a > 90.0), -1);
+    return m_flip(select(half - 0.25 / half, near, a < 1.0), bitcast<u32>(x));
+}
+
+fn m_cosh(x: f32) -> f32 {
+    let a = abs(x);
+    let half = m_exp_scaled(select(a, 90.0, a > 90.0), -1);
+    return half + 0.25 / half;
+}
+
+fn m_tanh(x: f32) -> f32 {
+    let a = abs(x);
+    let z = a * a;
+    var p = -0.0056922967 * z + 0.020628167;
+    p = p * z - 0.053736515;
+    p = p * z + 0.13331406;
+    p = p * z - 0.3333328;
+    let near = a + a * z * p;
+    let e = m_exp_scaled(2.0 * select(a, 10.0, a > 10.0), 0);
+    return m_flip(select(1.0 - 2.0 / (e + 1.0), near, a < 0.625), bitcast<u32>(x));
+}
+
+fn m_sigmoid(x: f32) -> f32 {
+    let e = m_exp(-abs(x));
+    return select(1.0, e, x < 0.0) / (1.0 + e);
+}
+
+fn m_softplus(x: f32) -> f32 {
+    return select(x, 0.0, x < 0.0) + m_log1p(m_exp(-abs(x)));
+}
+
+fn m_cbrt(x: f32) -> f32 {
+    let a = abs(x);
+    let tiny = a < 1e-30;
+    let scaled = select(a, a * 16777216.0, tiny);
+    var t = bitcast<f32>(bitcast<u32>(scaled) / 3u + 0x2a5119f2u);
+    let cube = t * t * (0.25 * t);
+    let quarter = 0.25 * scaled;
+    t = t * ((cube + (quarter + quarter)) / ((cube + cube) + quarter));
+    t = m_head(bitcast<f32>(bitcast<u32>(t) + 0x800u));
+    let ratio = scaled / (t * t);
+    t = t + t * ((ratio - t) / ((t + t) + ratio));
+    let y = t * select(1.0, 0.00390625, tiny);
+    return m_flip(select(a, y, a > 0.0 && bitcast<u32>(a) < M_INF), bitcast<u32>(x));
+}
+
+// log2 x + offset as (12 bits, rest).
+fn m_log2_two(x: f32, offset: f32) -> vec2<f32> {
+    let n = f32(m_exponent(x)) + offset;
+    let m = m_significand(x);
+    let f = m - 1.0;
+    let m_hi = m_head(m);
+    let d = m + 1.0;
+    let s_hi = bitcast<f32>(bitcast<u32>(f / d) & 0xffffe000u);
+    let s_lo = (m_barrier(f - s_hi * (m_hi + 1.0)) - s_hi * (m - m_hi)) / d;
+
+    let square = s_hi * s_hi;
+    let z_hi = m_head(square);
+    let z_lo = (square - z_hi) + s_lo * ((s_hi + s_hi) + s_lo);
+    let z = z_hi + z_lo;
+    var p = 0.28171197 * z + 0.3200118;
+    p = p * z + 0.41220593;
+    p = p * z + 0.577078;
+    let leading = z_hi * 0.96191406;
+    let rest = (z * z * p + (z_lo * 0.9617967 - z_hi * 0.000117368574)) - 0.0003521057;
+    let t_hi = m_head(2.8857422 + leading);
+    let t_lo = (m_barrier(2.8857422 - t_hi) + leading) + rest;
+
+    let product = s_hi * t_hi;
+    let correction = s_hi * t_lo + s_lo * (t_hi + t_lo);
+    let hi = m_head(n + product);
+    return vec2<f32>(hi, (m_barrier(n - hi) + product) + correction);
+}
+
+fn m_exp2_two(hi: f32, lo: f32) -> f32 {
+    let k = bitcast<i32>(bitcast<u32>((hi + lo) + M_MAGIC) - M_MAGIC_BITS);
+    // In two parts, so that hi + lo cannot be formed first.
+    let g = hi - f32(k);
+    let g_hi = bitcast<f32>(bitcast<u32>(g) & 0xffff0000u);
+    let f = g_hi + ((g - g_hi) + lo);
+    var p = 1.3835152e-5 * f + 0.00015451774;
+    p = p * f + 0.0013339743;
+    p = p * f + 0.009618088;
+    p = p * f + 0.055504035;
+    p = p * f + 0.2402265;
+    p = p * f + 0.6931472;
+    let e = 1.0 + f * p;
+    let half = k >> 1u;
+    return e * m_power_of_two(half) * m_power_of_two(k - half);
+}
+
+fn m_pow(x: f32, y: f32) -> f32 {
+    let a = abs(x);
+    let ay = abs(y);
+    let subnormal = bitcast<u32>(a) < 0x00800000u;
+    let l = m_log2_two(select(a, a * 33554432.0, subnormal), select(0.0, -25.0, subnormal));
+
+    let exponent = m_flip(select(8589934592.0, ay, ay < 8589934592.0), bitcast<u32>(y));
+    let y_hi = m_head(exponent);
+    let leading = y_hi * l.x;
+    let rest = (exponent - y_hi) * l.x + exponent * l.y;
+    let sum = leading + rest;
+    let above = sum > 130.0;
+    let below = sum < -152.0;
+    let hi = select(select(leading, 130.0, above), -152.0, below);
+    var r = m_exp2_two(hi, select(rest, 0.0, above || below));
+
+    let whole = ay >= 8388608.0 || round(ay) == ay;
+    let odd = whole && ay < 16777216.0 && round(0.5 * ay) != 0.5 * ay;
+    let down = y < 0.0;
+    let infinite = bitcast<u32>(a) == M_INF;
+    r = select(r, m_bits(select(0u, M_INF, down)), a == 0.0);
+    r = select(r, m_bits(select(M_INF, 0u, down)), infinite);
+    r = m_flip(r, select(0u, bitcast<u32>(x), odd));
+    let nan = bitcast<u32>(a) > M_INF || bitcast<u32>(ay) > M_INF;
+    r = select(r, m_bits(M_NAN), (x < 0.0 && !whole && !infinite) || nan);
+    return select(r, 1.0, y == 0.0 || x == 1.0);
+}

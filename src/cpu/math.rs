@@ -1,0 +1,741 @@
+//! Elementary functions in `f32`, within a few units in the last place, with the same bits at every
+//! SIMD width.
+//!
+//! Only `+ - * /`, `sqrt`, comparisons, integer and bit operations occur, never a fused
+//! multiply-add, a table or a call into `libm`, and every function but the large-argument path of
+//! [`sin`], [`cos`] and [`tan`] is free of branches: a loop `for i in 0..B { d[i] = exp(a[i]) }`
+//! auto-vectorises at SSE2, AVX2 and AVX-512, and all of them round alike. `shaders/math.wgsl` is
+//! the twin of this file: the same algorithms and coefficients under the names `m_exp`, `m_log`, ….
+//!
+//! The polynomials are minimax fits of our own (Remez exchange in 45-digit arithmetic, coefficients
+//! rounded to `f32` one by one with the rest refitted). "ulp" below is the error in units of the
+//! last place of the exact value, measured against `f64`; "all floats" means each of the 2^32 bit
+//! patterns was tried, on a release build.
+//!
+//! ```
+//! use catchment::cpu::math;
+//! assert_eq!(math::cospi(0.5), 0.0);
+//! assert_eq!(math::pow(-2.0, 3.0), -8.0);
+//! assert!((math::exp(1.0) - std::f32::consts::E).abs() < 3e-7);
+//! ```
+
+const SIGN: u32 = 0x8000_0000;
+/// Adding and subtracting it rounds |x| < 2^22 to an integer, half to even, and leaves that integer
+/// in the low bits of the sum.
+const MAGIC: f32 = 12_582_912.0; // 1.5 * 2^23
+/// The same for 0 <= x < 2^23.
+const MAGIC_POSITIVE: f32 = 8_388_608.0; // 2^23
+
+const LOG2_E: f32 = 1.442695;
+/// ln 2 = LN2_HI + LN2_LO; LN2_HI has 15 bits, so that its product with an exponent is exact.
+const LN2_HI: f32 = 0.69314575;
+const LN2_LO: f32 = 1.4286068e-6;
+const PI_HI: f32 = 3.1415927;
+const PI_LO: f32 = -8.742278e-8;
+const HALF_PI_HI: f32 = 1.5707964;
+const HALF_PI_LO: f32 = -4.371139e-8;
+const SQRT_HALF_BITS: u32 = 0x3f35_04f3;
+
+/// 2^n for -126 <= n <= 127.
+#[inline(always)]
+fn power_of_two(n: i32) -> f32 {
+    f32::from_bits((n.wrapping_add(127) as u32) << 23)
+}
+
+#[inline(always)]
+fn magnitude(x: f32) -> f32 {
+    f32::from_bits(x.to_bits() & !SIGN)
+}
+
+/// `x` with the sign bit of `sign` xored in.
+#[inline(always)]
+fn flip(x: f32, sign: u32) -> f32 {
+    f32::from_bits(x.to_bits() ^ (sign & SIGN))
+}
+
+/// The leading 12 bits of the significand: the product of two such values is exact.
+#[inline(always)]
+fn head(x: f32) -> f32 {
+    f32::from_bits(x.to_bits() & 0xffff_f000)
+}
+
+/// The integer nearest to `x`, half to even; NaN, ±∞ and -0 are kept. Exact.
+///
+/// Adds and subtracts 2^23, whose last place is 1.
+#[inline(always)]
+pub fn round(x: f32) -> f32 {
+    let a = magnitude(x);
+    let r = (a + MAGIC_POSITIVE) - MAGIC_POSITIVE;
+    let r = if a < MAGIC_POSITIVE { r } else { a };
+    flip(r, x.to_bits())
+}
+
+/// The largest integer that is not above `x`; NaN, ±∞ and -0 are kept. Exact.
+#[inline(always)]
+pub fn floor(x: f32) -> f32 {
+    let r = round(x);
+    let below = r - 1.0;
+    if r > x { below } else { r }
+}
+
+/// (e^r - 1 - r) / r² on |r| <= ln 2 / 2, to 2^-28.2 of e^r.
+#[inline(always)]
+fn exp_tail(r: f32) -> f32 {
+    let p = 0.0013840593;
+    let p = p * r + 0.0083693545;
+    let p = p * r + 0.041668084;
+    let p = p * r + 0.16666515;
+    p * r + 0.49999994
+}
+
+/// e^x 2^shift with one rounding at the end, for -104 <= x <= 100 and small `shift`.
+#[inline(always)]
+fn exp_scaled(x: f32, shift: i32) -> f32 {
+    let t = x * LOG2_E + MAGIC;
+    let n = t - MAGIC;
+    let r = (x - n * LN2_HI) - n * LN2_LO;
+    let e = 1.0 + (r + r * r * exp_tail(r));
+    let k = (t.to_bits().wrapping_sub(MAGIC.to_bits()) as i32).wrapping_add(shift);
+    // Two factors: 2^k itself may be subnormal or beyond the largest float.
+    let half = k >> 1;
+    e * power_of_two(half) * power_of_two(k.wrapping_sub(half))
+}
+
+/// e^x; ∞ above 88.72, subnormal below -87.34, 0 below -103.97.
+///
+/// x = n ln 2 + r with ln 2 in two parts, then a polynomial of degree 6 in r.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    // Comparisons so written keep a NaN.
+    let x = if x > 89.0 { 89.0 } else { x };
+    let x = if x < -104.0 { -104.0 } else { x };
+    exp_scaled(x, 0)
+}
+
+/// (ln(1 + f) - f + f²/2) / f³ on √½ - 1 <= f <= √2 - 1, to 2^-29.7 of ln(1 + f).
+#[inline(always)]
+fn log_tail(f: f32) -> f32 {
+    let p = 0.060366075;
+    let p = p * f - 0.11263874;
+    let p = p * f + 0.119936936;
+    let p = p * f - 0.124846905;
+    let p = p * f + 0.14215365;
+    let p = p * f - 0.16663192;
+    let p = p * f + 0.20002137;
+    let p = p * f - 0.25000098;
+    p * f + 0.33333313
+}
+
+/// n ln 2 + ln(1 + f).
+#[inline(always)]
+fn log_sum(n: f32, f: f32) -> f32 {
+    let z = f * f;
+    let y = (f * z * log_tail(f) + n * LN2_LO) - 0.5 * z;
+    n * LN2_HI + (f + y)
+}
+
+/// The exponent n and the significand m of x = 2^n m with √½ <= m < √2, for a normal positive x.
+#[inline(always)]
+fn exponent_and_significand(x: f32) -> (i32, f32) {
+    let above = x.to_bits().wrapping_sub(SQRT_HALF_BITS);
+    let m = f32::from_bits((above & 0x007f_ffff).wrapping_add(SQRT_HALF_BITS));
+    ((above as i32) >> 23, m)
+}
+
+/// ln x; -∞ at ±0, NaN below.
+///
+/// x = 2^n m with √½ <= m < √2, then a polynomial of degree 11 in m - 1.
+#[inline(always)]
+pub fn log(x: f32) -> f32 {
+    let subnormal = x < f32::MIN_POSITIVE;
+    let up = x * 33_554_432.0; // 2^25
+    let (n, m) = exponent_and_significand(if subnormal { up } else { x });
+    let n = n as f32 - if subnormal { 25.0 } else { 0.0 };
+    let y = log_sum(n, m - 1.0);
+    let y = if x < f32::INFINITY { y } else { x };
+    let y = if x > 0.0 { y } else { f32::NAN };
+    if x == 0.0 { f32::NEG_INFINITY } else { y }
+}
+
+/// ln(1 + x); -∞ at -1, NaN below.
+///
+/// 1 + x = 2^n m as in [`log`]; m - 1 = 2^-n x + (2^-n - 1) is rounded once, and not at all for
+/// n = 0, where x itself is the argument of the polynomial.
+#[inline(always)]
+pub fn log1p(x: f32) -> f32 {
+    let u = 1.0 + x;
+    let (n, m) = exponent_and_significand(u);
+    let scale = power_of_two(n.wrapping_neg());
+    let near = x * scale + (scale - 1.0);
+    let f = if n > 24 { m - 1.0 } else { near };
+    let y = log_sum(n as f32, f);
+    let y = if x < f32::INFINITY { y } else { x };
+    let y = if x > -1.0 { y } else { f32::NAN };
+    let y = if x == -1.0 { f32::NEG_INFINITY } else { y };
+    if x == 0.0 { x } else { y }
+}
+
+/// The largest magnitude for which [`sin_small`], [`cos_small`] and [`tan_small`] are valid, and up
+/// to which [`sin`], [`cos`] and [`tan`] agree with them bit for bit.
+pub const SMALL_ANGLE: f32 = 6400.0;
+
+/// |x| = q π/2 + r + lo, with q modulo 4 in the low bits.
+#[derive(Clone, Copy)]
+struct Angle {
+    q: u32,
+    r: f32,
+    lo: f32,
+}
+
+/// Cody–Waite: π/2 in four parts of 8, 12, 12 and 24 bits. For q <= 2^12 the first three products
+/// and the first two differences are exact; `lo` keeps the rounding of the third.
+#[inline(always)]
+fn reduce_small(a: f32) -> Angle {
+    let t = a * 0.63661975 + MAGIC;
+    let n = t - MAGIC;
+    let b = (a - n * QUARTER_1) - n * QUARTER_2;
+    let c = n * QUARTER_3;
+    let r = b - c;
+    let lo = ((b - r) - c) - n * QUARTER_4;
+    Angle { q: t.to_bits(), r, lo }
+}
+const QUARTER_1: f32 = 1.5703125;
+const QUARTER_2: f32 = 0.0004838705;
+const QUARTER_3: f32 = -4.3713953e-8;
+const QUARTER_4: f32 = 2.563344e-12;
+
+/// The first 224 bits of 2/π after 32 zero bits.
+const TWO_OVER_PI: [u32; 8] = [
+    0, 0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0, 0xdb629599, 0x3c439041, 0xfe5163ab,
+];
+
+/// Payne–Hanek: |x| = m 2^e; the 96 bits of 2/π whose products with m are neither multiples of 4
+/// nor below 2^-70 give |x| 2/π modulo 4 in fixed point. For `SMALL_ANGLE` < a; NaN for ∞ and NaN.
+#[cold]
+#[inline(never)]
+fn reduce_large(a: f32) -> Angle {
+    let bits = a.to_bits() & !SIGN;
+    if bits >= 0x7f80_0000 {
+        return Angle { q: 0, r: f32::NAN, lo: 0.0 };
+    }
+    let m = u64::from(bits & 0x007f_ffff | 0x0080_0000);
+    let start = (bits >> 23) - 120; // e + 30, e = exponent - 150
+    let (word, shift) = ((start >> 5) as usize, start & 31);
+    let part = |i: usize| {
+        let pair = u64::from(TWO_OVER_PI[word + i]) << 32 | u64::from(TWO_OVER_PI[word + i + 1]);
+        (pair << shift) >> 32
+    };
+    let turns = ((m * part(0)) << 32).wrapping_add(m * part(1)).wrapping_add((m * part(2)) >> 32);
+    let q = turns.wrapping_add(1 << 61) >> 62;
+    let fraction = turns.wrapping_sub(q << 62) as i64; // units of 2^-62 quarter turns
+    let distance = fraction.unsigned_abs();
+    let zeros = distance.leading_zeros();
+    let leading = (distance << zeros) >> 32;
+    let w = ((leading * 0xc90f_daa2) >> 32) as u32; // times π/2 * 2^31
+    let unit = flip(power_of_two(-29 - zeros as i32), (fraction >> 32) as u32);
+    Angle { q: q as u32, r: (w & 0xffff_ff00) as f32 * unit, lo: (w & 0xff) as f32 * unit }
+}
+
+/// sin(r + lo) on |r| <= π/4, the polynomial to 2^-27.9.
+#[inline(always)]
+fn sin_kernel(Angle { r, lo, .. }: Angle) -> f32 {
+    let z = r * r;
+    let p = -0.00019518095;
+    let p = p * z + 0.008332188;
+    let p = p * z - 0.16666655;
+    r + (r * z * p + lo)
+}
+
+/// cos(r + lo) on |r| <= π/4, the polynomial to 2^-33.
+#[inline(always)]
+fn cos_kernel(Angle { r, lo, .. }: Angle) -> f32 {
+    let z = r * r;
+    let p = 2.4432327e-5;
+    let p = p * z - 0.001388731;
+    let p = p * z + 0.041666646;
+    1.0 - (0.5 * z - (z * z * p - r * lo))
+}
+
+#[inline(always)]
+fn sin_of(angle: Angle, sign: u32) -> f32 {
+    let (s, c) = (sin_kernel(angle), cos_kernel(angle));
+    flip(if angle.q & 1 == 0 { s } else { c }, sign ^ (angle.q << 30))
+}
+
+#[inline(always)]
+fn cos_of(angle: Angle) -> f32 {
+    let (s, c) = (sin_kernel(angle), cos_kernel(angle));
+    flip(if angle.q & 1 == 0 { c } else { s }, angle.q.wrapping_add(1) << 30)
+}
+
+#[inline(always)]
+fn tan_of(angle: Angle, sign: u32) -> f32 {
+    let (s, c) = (sin_kernel(angle), cos_kernel(angle));
+    let even = angle.q & 1 == 0;
+    let ratio = if even { s } else { c } / if even { c } else { s };
+    flip(ratio, sign ^ (angle.q << 31))
+}
+
+/// sin x for |x| <= [`SMALL_ANGLE`], without a branch; elsewhere the value is meaningless.
+#[inline(always)]
+pub fn sin_small(x: f32) -> f32 {
+    sin_of(reduce_small(magnitude(x)), x.to_bits())
+}
+
+/// cos x for |x| <= [`SMALL_ANGLE`], without a branch; elsewhere the value is meaningless.
+#[inline(always)]
+pub fn cos_small(x: f32) -> f32 {
+    cos_of(reduce_small(magnitude(x)))
+}
+
+/// tan x for |x| <= [`SMALL_ANGLE`], without a branch; elsewhere the value is meaningless.
+#[inline(always)]
+pub fn tan_small(x: f32) -> f32 {
+    tan_of(reduce_small(magnitude(x)), x.to_bits())
+}
+
+/// sin x on all floats; NaN at ±∞.
+///
+/// Cody–Waite reduction by π/2 up to [`SMALL_ANGLE`], Payne–Hanek beyond, then polynomials of
+/// degree 7 and 8.
+#[inline(always)]
+pub fn sin(x: f32) -> f32 {
+    if is_small(x) { sin_small(x) } else { sin_large(x) }
+}
+
+/// cos x on all floats; NaN at ±∞. As [`sin`].
+#[inline(always)]
+pub fn cos(x: f32) -> f32 {
+    if is_small(x) { cos_small(x) } else { cos_large(x) }
+}
+
+/// tan x on all floats; NaN at ±∞. The quotient of the two polynomials of [`sin`].
+#[inline(always)]
+pub fn tan(x: f32) -> f32 {
+    if is_small(x) { tan_small(x) } else { tan_large(x) }
+}
+
+#[cold]
+#[inline(never)]
+fn sin_large(x: f32) -> f32 {
+    sin_of(reduce_large(x), x.to_bits())
+}
+
+#[cold]
+#[inline(never)]
+fn cos_large(x: f32) -> f32 {
+    cos_of(reduce_large(x))
+}
+
+#[cold]
+#[inline(never)]
+fn tan_large(x: f32) -> f32 {
+    tan_of(reduce_large(x), x.to_bits())
+}
+
+/// False for NaN.
+#[inline(always)]
+fn is_small(x: f32) -> bool {
+    magnitude(x) <= SMALL_ANGLE
+}
+
+#[inline(always)]
+fn all_small(src: &[f32]) -> bool {
+    src.iter().fold(true, |all, &x| all & is_small(x))
+}
+
+/// `dst[i] = sin(src[i])`, the lanes beyond [`SMALL_ANGLE`] one by one after the others.
+#[inline(always)]
+pub fn sin_block(src: &[f32], dst: &mut [f32]) {
+    for (d, &x) in dst.iter_mut().zip(src) {
+        *d = sin_small(x);
+    }
+    if !all_small(src) {
+        mend(src, dst, sin_large);
+    }
+}
+
+/// `dst[i] = cos(src[i])`, as [`sin_block`].
+#[inline(always)]
+pub fn cos_block(src: &[f32], dst: &mut [f32]) {
+    for (d, &x) in dst.iter_mut().zip(src) {
+        *d = cos_small(x);
+    }
+    if !all_small(src) {
+        mend(src, dst, cos_large);
+    }
+}
+
+/// `dst[i] = tan(src[i])`, as [`sin_block`].
+#[inline(always)]
+pub fn tan_block(src: &[f32], dst: &mut [f32]) {
+    for (d, &x) in dst.iter_mut().zip(src) {
+        *d = tan_small(x);
+    }
+    if !all_small(src) {
+        mend(src, dst, tan_large);
+    }
+}
+
+/// `sines[i] = sin(src[i])` and `cosines[i] = cos(src[i])`, with one reduction for both.
+#[inline(always)]
+pub fn sincos_block(src: &[f32], sines: &mut [f32], cosines: &mut [f32]) {
+    for ((s, c), &x) in sines.iter_mut().zip(cosines.iter_mut()).zip(src) {
+        let angle = reduce_small(magnitude(x));
+        *s = sin_of(angle, x.to_bits());
+        *c = cos_of(angle);
+    }
+    if !all_small(src) {
+        mend(src, sines, sin_large);
+        mend(src, cosines, cos_large);
+    }
+}
+
+/// Writes `large` to the lanes that the fast loop could not do.
+#[cold]
+#[inline(never)]
+fn mend(src: &[f32], dst: &mut [f32], large: fn(f32) -> f32) {
+    for (d, &x) in dst.iter_mut().zip(src) {
+        if !is_small(x) {
+            *d = large(x);
+        }
+    }
+}
+
+/// |x| = n/2 + r modulo 2 with |r| <= 1/4, exact; `q` holds n. NaN for ∞ and NaN.
+#[inline(always)]
+fn half_turns(a: f32) -> (u32, f32) {
+    // Even integers first: |x| < 2^24 lies within 1 of 2k; beyond, x is an even integer itself.
+    let k = (a * 0.5 + MAGIC_POSITIVE) - MAGIC_POSITIVE;
+    let near = a - (k + k);
+    let y = if a < 16_777_216.0 { near } else { a * 0.0 };
+    let t = (y + y) + MAGIC;
+    (t.to_bits(), y - 0.5 * (t - MAGIC))
+}
+
+/// sin(π r) on |r| <= 1/4, the polynomial to 2^-27.9; the product with π carries extra bits.
+#[inline(always)]
+fn sinpi_kernel(r: f32) -> f32 {
+    let z = r * r;
+    let p = -0.5892777;
+    let p = p * z + 2.5497947;
+    let p = p * z - 5.167709;
+    let r_head = head(r);
+    // π = 3.1416016 (12 bits) - 8.90891e-6.
+    let rest = (r - r_head) * 3.1416016 - r * 8.90891e-6;
+    r_head * 3.1416016 + (rest + r * z * p)
+}
+
+/// cos(π r) on |r| <= 1/4, the polynomial to 2^-31.
+#[inline(always)]
+fn cospi_kernel(r: f32) -> f32 {
+    let z = r * r;
+    let p = 0.2289885;
+    let p = p * z - 1.3347582;
+    let p = p * z + 4.0586967;
+    let p = p * z - 4.934802;
+    1.0 + z * p
+}
+
+/// sin(πx), with the reduction exact for every x: 0 at the integers, NaN at ±∞.
+///
+/// Polynomials of degree 7 and 8 on a quarter of a half turn.
+#[inline(always)]
+pub fn sinpi(x: f32) -> f32 {
+    let (q, r) = half_turns(magnitude(x));
+    let (s, c) = (sinpi_kernel(r), cospi_kernel(r));
+    let y = flip(if q & 1 == 0 { s } else { c }, q << 30);
+    // The sum takes the sign from a zero; it is that of x.
+    flip(y + 0.0, x.to_bits())
+}
+
+/// cos(πx), with the reduction exact for every x: ±1 at the integers, 0 at half-integers, NaN at
+/// ±∞. As [`sinpi`].
+#[inline(always)]
+pub fn cospi(x: f32) -> f32 {
+    let (q, r) = half_turns(magnitude(x));
+    let (s, c) = (sinpi_kernel(r), cospi_kernel(r));
+    let y = flip(if q & 1 == 0 { c } else { s }, q.wrapping_add(1) << 30);
+    // A zero without a sign.
+    y + 0.0
+}
+
+/// x³ times (asin x - x)/x³ on |x| <= 1/2, to 2^-27.6.
+#[inline(always)]
+fn asin_excess(x: f32) -> f32 {
+    let z = x * x;
+    let p = 0.0421583;
+    let p = p * z + 0.02418478;
+    let p = p * z + 0.04546915;
+    let p = p * z + 0.074953094;
+    let p = p * z + 0.16666752;
+    x * z * p
+}
+
+/// asin x on [-1, 1], NaN outside.
+///
+/// A polynomial of degree 11 up to 1/2; π/2 - 2 asin √((1 - |x|)/2) beyond.
+#[inline(always)]
+pub fn asin(x: f32) -> f32 {
+    let a = magnitude(x);
+    let near = a <= 0.5;
+    let root = (0.5 - 0.5 * a).sqrt();
+    let s = if near { a } else { root };
+    let e = asin_excess(s);
+    let far = HALF_PI_HI - (2.0 * s + (2.0 * e - HALF_PI_LO));
+    flip(if near { s + e } else { far }, x.to_bits())
+}
+
+/// acos x on [-1, 1], NaN outside. As [`asin`].
+#[inline(always)]
+pub fn acos(x: f32) -> f32 {
+    let a = magnitude(x);
+    let root = (0.5 - 0.5 * a).sqrt();
+    let near = a <= 0.5;
+    let s = if near { x } else { root };
+    let e = asin_excess(s);
+    let middle = HALF_PI_HI - (s + (e - HALF_PI_LO));
+    let right = 2.0 * (s + e);
+    let left = PI_HI - (2.0 * s + (2.0 * e - PI_LO));
+    let outer = if x < 0.0 { left } else { right };
+    if near { middle } else { outer }
+}
+
+/// atan q on 0 <= q <= 1, the polynomial to 2^-28.5.
+#[inline(always)]
+fn atan_kernel(q: f32) -> f32 {
+    let z = q * q;
+    let p = -0.0017825083;
+    let p = p * z + 0.010867682;
+    let p = p * z - 0.031095743;
+    let p = p * z + 0.05788065;
+    let p = p * z - 0.083992854;
+    let p = p * z + 0.10950878;
+    let p = p * z - 0.14264016;
+    let p = p * z + 0.1999853;
+    let p = p * z - 0.333333;
+    q + q * z * p
+}
+
+/// atan x; ±π/2 at ±∞.
+///
+/// A polynomial of degree 19 up to 1; π/2 - atan(1/|x|) beyond.
+#[inline(always)]
+pub fn atan(x: f32) -> f32 {
+    let a = magnitude(x);
+    let far = a > 1.0;
+    let inverse = 1.0 / a;
+    let p = atan_kernel(if far { inverse } else { a });
+    let turned = HALF_PI_HI - (p - HALF_PI_LO);
+    flip(if far { turned } else { p }, x.to_bits())
+}
+
+/// The angle of the point (x, y) in (-π, π], with the signed zeros and infinities of IEEE 754.
+///
+/// As [`atan`], of the smaller of |x| and |y| over the larger.
+#[inline(always)]
+pub fn atan2(y: f32, x: f32) -> f32 {
+    let (ay, ax) = (magnitude(y), magnitude(x));
+    let steep = ay > ax;
+    let small = if steep { ax } else { ay };
+    let large = if steep { ay } else { ax };
+    let q = small / large;
+    let both_infinite = (small == f32::INFINITY) & (large == f32::INFINITY);
+    let q = if both_infinite { 1.0 } else { q };
+    let q = if small + large == 0.0 { 0.0 } else { q };
+    let p = atan_kernel(q);
+    // 0 + p, π/2 - p, π/2 + p or π - p.
+    let left = x.to_bits() & SIGN;
+    let minus = (if steep { SIGN } else { 0 }) ^ left;
+    let flat_hi = if left == 0 { 0.0 } else { PI_HI };
+    let flat_lo = if left == 0 { 0.0 } else { PI_LO };
+    let hi = if steep { HALF_PI_HI } else { flat_hi };
+    let lo = if steep { HALF_PI_LO } else { flat_lo };
+    flip(hi + (flip(p, minus) + lo), y.to_bits())
+}
+
+/// sinh x; ±∞ beyond ±89.42.
+///
+/// A polynomial of degree 9 up to 1, then e^x/2 - e^-x/2.
+#[inline(always)]
+pub fn sinh(x: f32) -> f32 {
+    let a = magnitude(x);
+    let z = a * a;
+    let p = 2.7822132e-6;
+    let p = p * z + 0.00019842896;
+    let p = p * z + 0.0083333105;
+    let p = p * z + 0.16666667;
+    let near = a + a * z * p;
+    let half = exp_scaled(if a > 90.0 { 90.0 } else { a }, -1);
+    let far = half - 0.25 / half;
+    flip(if a < 1.0 { near } else { far }, x.to_bits())
+}
+
+/// cosh x; ∞ beyond ±89.42. e^x/2 + e^-x/2.
+#[inline(always)]
+pub fn cosh(x: f32) -> f32 {
+    let a = magnitude(x);
+    let half = exp_scaled(if a > 90.0 { 90.0 } else { a }, -1);
+    half + 0.25 / half
+}
+
+/// tanh x; ±1 beyond ±9.01.
+///
+/// A polynomial of degree 11 up to 5/8, then 1 - 2/(e^2x + 1).
+#[inline(always)]
+pub fn tanh(x: f32) -> f32 {
+    let a = magnitude(x);
+    let z = a * a;
+    let p = -0.0056922967;
+    let p = p * z + 0.020628167;
+    let p = p * z - 0.053736515;
+    let p = p * z + 0.13331406;
+    let p = p * z - 0.3333328;
+    let near = a + a * z * p;
+    let e = exp_scaled(2.0 * if a > 10.0 { 10.0 } else { a }, 0);
+    let far = 1.0 - 2.0 / (e + 1.0);
+    flip(if a < 0.625 { near } else { far }, x.to_bits())
+}
+
+/// The logistic function 1/(1 + e^-x), without overflow and with all its digits at both ends.
+#[inline(always)]
+pub fn sigmoid(x: f32) -> f32 {
+    let e = exp(-magnitude(x));
+    (if x < 0.0 { e } else { 1.0 }) / (1.0 + e)
+}
+
+/// ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|), without overflow and with all its digits at both ends.
+#[inline(always)]
+pub fn softplus(x: f32) -> f32 {
+    let y = log1p(exp(-magnitude(x)));
+    (if x < 0.0 { 0.0 } else { x }) + y
+}
+
+/// ∛x.
+///
+/// A third of the bit pattern, then two steps of Halley's iteration, the second from 12 bits so that
+/// its square is exact.
+#[inline(always)]
+pub fn cbrt(x: f32) -> f32 {
+    let a = magnitude(x);
+    let tiny = a < 1e-30;
+    let up = a * 16_777_216.0; // 2^24
+    let scaled = if tiny { up } else { a };
+    let t = f32::from_bits((scaled.to_bits() / 3).wrapping_add(0x2a51_19f2));
+    // A quarter of t³ and of x, against overflow.
+    let (cube, quarter) = (t * t * (0.25 * t), 0.25 * scaled);
+    let t = t * ((cube + (quarter + quarter)) / ((cube + cube) + quarter));
+    let t = head(f32::from_bits(t.to_bits().wrapping_add(0x800)));
+    let ratio = scaled / (t * t);
+    let t = t + t * ((ratio - t) / ((t + t) + ratio));
+    let y = t * if tiny { 0.00390625 } else { 1.0 };
+    let y = if a > 0.0 && a < f32::INFINITY { y } else { a };
+    flip(y, x.to_bits())
+}
+
+/// log2 of a positive normal `x`, plus `offset`, as a sum of a value of 12 bits and a rest, to about
+/// 2^-33 of itself.
+///
+/// log2 m = s (K + K s²/3 + …) with s = (m - 1)/(m + 1) and K = 2/ln 2; quotient, square and both
+/// leading coefficients in two parts. The masks (`head`) make the leading products exact, and they
+/// keep a shader compiler from cancelling what is algebraically zero.
+#[inline(always)]
+fn log2_two(x: f32, offset: f32) -> (f32, f32) {
+    let (n, m) = exponent_and_significand(x);
+    let n = n as f32 + offset;
+    let f = m - 1.0;
+    let m_head = head(m);
+    let d = m + 1.0;
+    let (d_hi, d_lo) = (m_head + 1.0, m - m_head);
+    let s_hi = f32::from_bits((f / d).to_bits() & 0xffff_e000);
+    let s_lo = (barrier(f - s_hi * d_hi) - s_hi * d_lo) / d;
+
+    let square = s_hi * s_hi;
+    let z_hi = head(square);
+    let z_lo = (square - z_hi) + s_lo * ((s_hi + s_hi) + s_lo);
+    let z = z_hi + z_lo;
+    let p = 0.28171197;
+    let p = p * z + 0.3200118;
+    let p = p * z + 0.41220593;
+    let p = p * z + 0.577078;
+    // K = 2.8857422 - 3.521057e-4, K/3 = 0.96191406 - 1.17368574e-4.
+    let main = z_hi * 0.96191406;
+    let rest = (z * z * p + (z_lo * 0.961_796_7 - z_hi * 0.000117368574)) - 0.0003521057;
+    let t_hi = head(2.8857422 + main);
+    let t_lo = (barrier(2.8857422 - t_hi) + main) + rest;
+
+    let product = s_hi * t_hi;
+    let small = s_hi * t_lo + s_lo * (t_hi + t_lo);
+    let hi = head(n + product);
+    let lo = (barrier(n - hi) + product) + small;
+    (hi, lo)
+}
+
+/// `x`, which has at most 16 significant bits, unchanged: an optimiser that reorders sums cannot see
+/// that. (Rust's never does; the shader's may.)
+#[inline(always)]
+fn barrier(x: f32) -> f32 {
+    f32::from_bits(x.to_bits() & 0xffff_ff00)
+}
+
+/// 2^(hi + lo) with one rounding at the end, `hi` of 24 bits and at most 150 in magnitude.
+#[inline(always)]
+fn exp2_two(hi: f32, lo: f32) -> f32 {
+    let t = (hi + lo) + MAGIC;
+    let f = (hi - (t - MAGIC)) + lo;
+    let p = 1.3835152e-5;
+    let p = p * f + 0.00015451774;
+    let p = p * f + 0.0013339743;
+    let p = p * f + 0.009618088;
+    let p = p * f + 0.055504035;
+    let p = p * f + 0.2402265;
+    let p = p * f + 0.6931472;
+    let e = 1.0 + f * p;
+    let k = t.to_bits().wrapping_sub(MAGIC.to_bits()) as i32;
+    let half = k >> 1;
+    e * power_of_two(half) * power_of_two(k.wrapping_sub(half))
+}
+
+/// Whether `a` >= 0 is an integer.
+#[inline(always)]
+fn is_integer(a: f32) -> bool {
+    let r = (a + MAGIC_POSITIVE) - MAGIC_POSITIVE;
+    (r == a) | (a >= MAGIC_POSITIVE)
+}
+
+/// x^y, with the special values of IEEE 754: pow(x, 0) = pow(1, y) = 1, pow(0, y < 0) = ∞ (signed
+/// for odd y at -0), pow(x < 0, y) = ±|x|^y for integers y and NaN otherwise.
+///
+/// 2^(y log2 |x|), with log2 |x| and its product with y in two parts.
+#[inline(always)]
+pub fn pow(x: f32, y: f32) -> f32 {
+    let a = magnitude(x);
+    let ay = magnitude(y);
+    let subnormal = a < f32::MIN_POSITIVE;
+    let up = a * 33_554_432.0; // 2^25
+    let (hi, lo) = log2_two(if subnormal { up } else { a }, if subnormal { -25.0 } else { 0.0 });
+
+    // Beyond 2^33, y log2 x leaves the range unless x = 1, where the logarithm is 0.
+    let bound = 8_589_934_592.0;
+    let exponent = flip(if ay < bound { ay } else { bound }, y.to_bits());
+    let y_hi = head(exponent);
+    let main = y_hi * hi;
+    let rest = (exponent - y_hi) * hi + exponent * lo;
+    let sum = main + rest;
+    let main = if sum > 130.0 { 130.0 } else { main };
+    let main = if sum < -152.0 { -152.0 } else { main };
+    let rest = if (sum > 130.0) | (sum < -152.0) { 0.0 } else { rest };
+    let r = exp2_two(main, rest);
+
+    let whole = is_integer(ay);
+    let odd = whole & !is_integer(0.5 * ay);
+    let down = y < 0.0;
+    let at_zero = if down { f32::INFINITY } else { 0.0 };
+    let at_infinity = if down { 0.0 } else { f32::INFINITY };
+    let r = if a == 0.0 { at_zero } else { r };
+    let r = if a == f32::INFINITY { at_infinity } else { r };
+    let r = flip(r, if odd { x.to_bits() } else { 0 });
+    let undefined = (x < 0.0) & !whole & (a < f32::INFINITY);
+    let r = if undefined | (x.is_nan() | y.is_nan()) { f32::NAN } else { r };
+    if (y == 0.0) | (x == 1.0) { 1.0 } else { r }
+}

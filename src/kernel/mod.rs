@@ -1,0 +1,203 @@
+//! The kernel: a graph lowered to scalar instructions in a nest of loops, the one form that every machine's printer reads.
+//!
+//! Each restart runs the kernel on its own: an [`Array`] is that restart's, a [`ValueId`] is one number of that restart.
+//! Every value is assigned once; a loop's accumulators are its `carried` values. All trip counts are known.
+
+mod builder;
+mod cuts;
+mod nest;
+mod straight;
+
+pub use nest::lower_nest;
+pub use straight::lower_straight;
+
+use crate::graph::{Binary, Law, NodeId, Table, Unary};
+use std::sync::Arc;
+
+/// A value of the kernel: assigned once.
+pub type ValueId = u32;
+
+/// A loop's counter.
+pub type LoopVar = u32;
+
+/// A restart's arrays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Array {
+    /// The parameters before the step.
+    X,
+    /// The parameters after it.
+    Next,
+    /// State slot `k`.
+    State(u32),
+    /// The gradient, where a kernel gives it out.
+    Gradient,
+    /// Values kept from one loop for another.
+    Scratch(u32),
+}
+
+/// `offset + Σ step·counter`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Index {
+    /// The constant part.
+    pub offset: i32,
+    /// Counters and their strides; a stride of 0 is no term.
+    pub terms: [(LoopVar, i32); 3],
+}
+
+impl Index {
+    /// A constant place.
+    pub fn constant(offset: i32) -> Index {
+        Index { offset, ..Index::default() }
+    }
+
+    /// The terms that are there.
+    pub fn terms(&self) -> impl Iterator<Item = (LoopVar, i32)> + '_ {
+        self.terms.iter().copied().filter(|t| t.1 != 0)
+    }
+
+    /// Adds `scale` times another index.
+    pub(crate) fn plus(mut self, other: Index, scale: i32) -> Index {
+        self.offset += scale * other.offset;
+        for (var, step) in other.terms() {
+            let place = self.terms.iter().position(|t| t.1 != 0 && t.0 == var);
+            let place = place.or_else(|| self.terms.iter().position(|t| t.1 == 0));
+            if let Some(place) = place {
+                self.terms[place] = (var, self.terms[place].1 + scale * step);
+            }
+        }
+        self.terms.sort_by_key(|t| (t.1 == 0, t.0));
+        for t in &mut self.terms {
+            if t.1 == 0 {
+                *t = (0, 0);
+            }
+        }
+        self
+    }
+}
+
+/// One instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Instruction {
+    /// A number, by its bits.
+    Constant(u64),
+    /// Host scalar `k` of this configuration and step.
+    Host(u32),
+    /// Hyperparameter `k` drawn for this restart.
+    Drawn(u32),
+    /// An element of an array.
+    Load(Array, Index),
+    /// An element of a constant table.
+    Table(u32, Index),
+    /// The place itself, as a number.
+    Position(Index),
+    /// One argument.
+    Unary(Unary, ValueId),
+    /// Two arguments.
+    Binary(Binary, ValueId, ValueId),
+    /// `where(condition, a, b)`.
+    Select(ValueId, ValueId, ValueId),
+    /// Four draws: those of coordinates `4·block` to `4·block + 3`.
+    Draw {
+        /// The place of drawing in the update rule.
+        site: u32,
+        /// The law.
+        law: Law,
+        /// Which four.
+        block: Index,
+    },
+    /// One of four draws.
+    Component(ValueId, u8),
+}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// A number.
+    Number,
+    /// A truth value.
+    Boolean,
+    /// Four draws.
+    Four,
+}
+
+/// One statement.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Statement {
+    /// Assigns a value.
+    Let(ValueId, Instruction),
+    /// Writes an element of an array.
+    Store(Array, Index, ValueId),
+    /// Repeats its body.
+    Loop(Box<Loop>),
+}
+
+/// A counted loop.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loop {
+    /// Its counter, from 0.
+    pub var: LoopVar,
+    /// How often.
+    pub count: u32,
+    /// Accumulators.
+    pub carried: Vec<Carried>,
+    /// What is repeated.
+    pub body: Vec<Statement>,
+}
+
+/// An accumulator: `value` is `init` before the loop and `next` after each turn; after the loop it is the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// The accumulator.
+    pub value: ValueId,
+    /// What it starts from.
+    pub init: ValueId,
+    /// What a turn makes of it.
+    pub next: ValueId,
+}
+
+/// A lowered graph.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    /// Coordinates of a restart.
+    pub dim: u32,
+    /// What each value is.
+    pub types: Vec<Type>,
+    /// Constant tables that instructions read.
+    pub tables: Vec<Arc<Table>>,
+    /// Lengths of the scratch arrays.
+    pub scratch: Vec<u32>,
+    /// The statements.
+    pub body: Vec<Statement>,
+    /// The scalar outputs, in the order that was asked for.
+    pub scalars: Vec<ValueId>,
+}
+
+impl Kernel {
+    /// How many instructions there are, loops counted once.
+    pub fn len(&self) -> usize {
+        count(&self.body)
+    }
+
+    /// Whether the kernel does nothing.
+    pub fn is_empty(&self) -> bool {
+        self.body.is_empty()
+    }
+}
+
+fn count(body: &[Statement]) -> usize {
+    body.iter()
+        .map(|s| match s {
+            Statement::Loop(l) => count(&l.body) + 1,
+            _ => 1,
+        })
+        .sum()
+}
+
+/// What a graph is lowered for: vectors to be stored, scalars to be given out.
+#[derive(Clone, Debug, Default)]
+pub struct Outputs {
+    /// Arrays and the nodes that fill them.
+    pub arrays: Vec<(Array, NodeId)>,
+    /// Scalars.
+    pub scalars: Vec<NodeId>,
+}

@@ -1,0 +1,2 @@
+//! Catchment.
+fn main() {}

@@ -1,0 +1,59 @@
+//! Hyperparameters drawn per restart.
+//!
+//! Parameter `index` of a restart reads words 0 and 1 of block `index` of its [`Purpose::Hyper`] stream as a number with 53 bits
+//! in (0, 1), maps it in f64 and rounds to f32: every precision and device then runs with the same value.
+//!
+//! ```
+//! let lr = catchment::random::hyper_log_uniform(42, 7, 0, 1e-4, 1.0);
+//! assert!((1e-4..=1.0).contains(&lr) && lr == f64::from(lr as f32));
+//! ```
+
+use super::philox::{Purpose, Stream};
+use crate::cpu::math64;
+
+fn unit(seed: u64, restart: u64, index: u32) -> f64 {
+    let [low, high, ..] = Stream::new(seed, restart, 0, Purpose::Hyper).block(index);
+    // Odd multiples of 2^-53: exact, and never 0 or 1.
+    ((u64::from(high) << 32 | u64::from(low)) >> 11 | 1) as f64 / (1_u64 << 53) as f64
+}
+
+/// A value uniform in `lo..=hi`, both ends as f32 rounds them. `index` numbers the parameter, modulo 2^24.
+pub fn hyper_uniform(seed: u64, restart: u64, index: u32, lo: f64, hi: f64) -> f64 {
+    let value = lo + (hi - lo) * unit(seed, restart, index);
+    f64::from(value.max(lo.min(hi)).min(lo.max(hi)) as f32)
+}
+
+/// A value whose logarithm is uniform between those of `lo` and `hi`, both positive and as f32 rounds them.
+pub fn hyper_log_uniform(seed: u64, restart: u64, index: u32, lo: f64, hi: f64) -> f64 {
+    let value = math64::exp(math64::log(lo) + (math64::log(hi) - math64::log(lo)) * unit(seed, restart, index));
+    f64::from(value.max(lo.min(hi)).min(lo.max(hi)) as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_are_even_and_inside() {
+        let count = 20_000;
+        let (mut low, mut log_low) = (0.0, 0.0);
+        for restart in 0..count {
+            let u = hyper_uniform(1, restart, 2, -3.0, 5.0);
+            let v = hyper_log_uniform(1, restart, 3, 1e-6, 1.0);
+            assert!((-3.0..=5.0).contains(&u) && u == f64::from(u as f32));
+            assert!((f64::from(1e-6_f32)..=1.0).contains(&v) && v == f64::from(v as f32));
+            low += f64::from(u8::from(u < 1.0));
+            log_low += f64::from(u8::from(v < 1e-3));
+        }
+        let half = count as f64 / 2.0;
+        let bound = 4.5 * (half / 2.0).sqrt();
+        assert!(f64::abs(low - half) < bound && f64::abs(log_low - half) < bound);
+        assert_ne!(hyper_uniform(1, 0, 0, 0.0, 1.0), hyper_uniform(1, 0, 1, 0.0, 1.0));
+    }
+
+    #[test]
+    fn a_point_interval_gives_the_point() {
+        assert_eq!(hyper_uniform(1, 2, 3, 0.5, 0.5), 0.5);
+        assert_eq!(hyper_log_uniform(1, 2, 3, 0.25, 0.25), 0.25);
+    }
+}
