@@ -1,9 +1,10 @@
 // Random words that belong to (seed, restart, step, purpose), and numbers made from them.
 //
-// counter = (restart lo, restart hi, step, (purpose << 24) | block), key = (seed lo, seed hi); block counts groups of four words.
-// Philox4x32-10: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).
-// Twin of src/random/philox.rs and normal.rs: `philox` and `uniform_from` have the same bits there and on every device; `normal4`
-// differs by the rounding of `m_log`, `m_sinpi` and `m_cospi` (math.wgsl), the square root and the products.
+// counter = (restart lo, restart hi, step, (purpose << 24) | block), key = (seed lo, seed hi);
+// block counts groups of four words. Philox4x32-10: Salmon, Moraes, Dror, Shaw, "Parallel random
+// numbers: as easy as 1, 2, 3" (SC 2011). Twin of src/random/philox.rs and normal.rs: `philox` and
+// `uniform_from` have the same bits there and on every device; `normal4` differs by the rounding of
+// `m_log`, `m_sinpi` and `m_cospi` (math.wgsl), the square root and the products.
 
 fn mul_wide(a: u32, b: u32) -> vec2<u32> { // low word, high word
     let a0 = a & 0xffffu;

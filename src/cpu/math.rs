@@ -2,22 +2,18 @@
 //! SIMD width.
 //!
 //! Only `+ - * /`, `sqrt`, comparisons, integer and bit operations occur, never a fused
-//! multiply-add, a table or a call into `libm`, and every function but the large-argument path of
+//! multiply-add or a call into `libm`, and every function but the large-argument path of
 //! [`sin`], [`cos`] and [`tan`] is free of branches: a loop `for i in 0..B { d[i] = exp(a[i]) }`
 //! auto-vectorises at SSE2, AVX2 and AVX-512, and all of them round alike. `shaders/math.wgsl` is
 //! the twin of this file: the same algorithms and coefficients under the names `m_exp`, `m_log`, ….
 //!
 //! The polynomials are minimax fits of our own (Remez exchange in 45-digit arithmetic, coefficients
-//! rounded to `f32` one by one with the rest refitted). "ulp" below is the error in units of the
-//! last place of the exact value, measured against `f64`; "all floats" means each of the 2^32 bit
-//! patterns was tried, on a release build.
-//!
-//! ```
-//! use catchment::cpu::math;
-//! assert_eq!(math::cospi(0.5), 0.0);
-//! assert_eq!(math::pow(-2.0, 3.0), -8.0);
-//! assert!((math::exp(1.0) - std::f32::consts::E).abs() < 3e-7);
-//! ```
+//! rounded to `f32` one by one and the rest refitted), and "to 2^-28" says how close the rounded
+//! polynomial is. An error "in ulp" is in units of the last place of the exact value, measured
+//! against `f64` over all 2^32 bit patterns (one half where a function is odd or even) unless another range is named; a release build on
+//! x86-64. It holds at the edges too: NaN gives NaN, an overflow ±∞, and results may be subnormal.
+
+use std::f32::consts::{FRAC_2_PI, FRAC_PI_2, LN_2, LOG2_E, PI};
 
 const SIGN: u32 = 0x8000_0000;
 /// Adding and subtracting it rounds |x| < 2^22 to an integer, half to even, and leaves that integer
@@ -26,13 +22,11 @@ const MAGIC: f32 = 12_582_912.0; // 1.5 * 2^23
 /// The same for 0 <= x < 2^23.
 const MAGIC_POSITIVE: f32 = 8_388_608.0; // 2^23
 
-const LOG2_E: f32 = 1.442695;
 /// ln 2 = LN2_HI + LN2_LO; LN2_HI has 15 bits, so that its product with an exponent is exact.
 const LN2_HI: f32 = 0.69314575;
 const LN2_LO: f32 = 1.4286068e-6;
-const PI_HI: f32 = 3.1415927;
+/// What the nearest `f32` to π leaves, and that to π/2.
 const PI_LO: f32 = -8.742278e-8;
-const HALF_PI_HI: f32 = 1.5707964;
 const HALF_PI_LO: f32 = -4.371139e-8;
 const SQRT_HALF_BITS: u32 = 0x3f35_04f3;
 
@@ -104,6 +98,8 @@ fn exp_scaled(x: f32, shift: i32) -> f32 {
 /// e^x; ∞ above 88.72, subnormal below -87.34, 0 below -103.97.
 ///
 /// x = n ln 2 + r with ln 2 in two parts, then a polynomial of degree 6 in r.
+///
+/// Worst error 0.99 ulp.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     // Comparisons so written keep a NaN.
@@ -145,6 +141,8 @@ fn exponent_and_significand(x: f32) -> (i32, f32) {
 /// ln x; -∞ at ±0, NaN below.
 ///
 /// x = 2^n m with √½ <= m < √2, then a polynomial of degree 11 in m - 1.
+///
+/// Worst error 0.82 ulp.
 #[inline(always)]
 pub fn log(x: f32) -> f32 {
     let subnormal = x < f32::MIN_POSITIVE;
@@ -161,6 +159,8 @@ pub fn log(x: f32) -> f32 {
 ///
 /// 1 + x = 2^n m as in [`log`]; m - 1 = 2^-n x + (2^-n - 1) is rounded once, and not at all for
 /// n = 0, where x itself is the argument of the polynomial.
+///
+/// Worst error 1.39 ulp.
 #[inline(always)]
 pub fn log1p(x: f32) -> f32 {
     let u = 1.0 + x;
@@ -191,13 +191,17 @@ struct Angle {
 /// and the first two differences are exact; `lo` keeps the rounding of the third.
 #[inline(always)]
 fn reduce_small(a: f32) -> Angle {
-    let t = a * 0.63661975 + MAGIC;
+    let t = a * FRAC_2_PI + MAGIC;
     let n = t - MAGIC;
     let b = (a - n * QUARTER_1) - n * QUARTER_2;
     let c = n * QUARTER_3;
     let r = b - c;
     let lo = ((b - r) - c) - n * QUARTER_4;
-    Angle { q: t.to_bits(), r, lo }
+    Angle {
+        q: t.to_bits(),
+        r,
+        lo,
+    }
 }
 const QUARTER_1: f32 = 1.5703125;
 const QUARTER_2: f32 = 0.0004838705;
@@ -216,7 +220,11 @@ const TWO_OVER_PI: [u32; 8] = [
 fn reduce_large(a: f32) -> Angle {
     let bits = a.to_bits() & !SIGN;
     if bits >= 0x7f80_0000 {
-        return Angle { q: 0, r: f32::NAN, lo: 0.0 };
+        return Angle {
+            q: 0,
+            r: f32::NAN,
+            lo: 0.0,
+        };
     }
     let m = u64::from(bits & 0x007f_ffff | 0x0080_0000);
     let start = (bits >> 23) - 120; // e + 30, e = exponent - 150
@@ -225,7 +233,9 @@ fn reduce_large(a: f32) -> Angle {
         let pair = u64::from(TWO_OVER_PI[word + i]) << 32 | u64::from(TWO_OVER_PI[word + i + 1]);
         (pair << shift) >> 32
     };
-    let turns = ((m * part(0)) << 32).wrapping_add(m * part(1)).wrapping_add((m * part(2)) >> 32);
+    let turns = ((m * part(0)) << 32)
+        .wrapping_add(m * part(1))
+        .wrapping_add((m * part(2)) >> 32);
     let q = turns.wrapping_add(1 << 61) >> 62;
     let fraction = turns.wrapping_sub(q << 62) as i64; // units of 2^-62 quarter turns
     let distance = fraction.unsigned_abs();
@@ -233,7 +243,11 @@ fn reduce_large(a: f32) -> Angle {
     let leading = (distance << zeros) >> 32;
     let w = ((leading * 0xc90f_daa2) >> 32) as u32; // times π/2 * 2^31
     let unit = flip(power_of_two(-29 - zeros as i32), (fraction >> 32) as u32);
-    Angle { q: q as u32, r: (w & 0xffff_ff00) as f32 * unit, lo: (w & 0xff) as f32 * unit }
+    Angle {
+        q: q as u32,
+        r: (w & 0xffff_ff00) as f32 * unit,
+        lo: (w & 0xff) as f32 * unit,
+    }
 }
 
 /// sin(r + lo) on |r| <= π/4, the polynomial to 2^-27.9.
@@ -265,7 +279,10 @@ fn sin_of(angle: Angle, sign: u32) -> f32 {
 #[inline(always)]
 fn cos_of(angle: Angle) -> f32 {
     let (s, c) = (sin_kernel(angle), cos_kernel(angle));
-    flip(if angle.q & 1 == 0 { c } else { s }, angle.q.wrapping_add(1) << 30)
+    flip(
+        if angle.q & 1 == 0 { c } else { s },
+        angle.q.wrapping_add(1) << 30,
+    )
 }
 
 #[inline(always)]
@@ -298,21 +315,39 @@ pub fn tan_small(x: f32) -> f32 {
 ///
 /// Cody–Waite reduction by π/2 up to [`SMALL_ANGLE`], Payne–Hanek beyond, then polynomials of
 /// degree 7 and 8.
+///
+/// Worst error 1.05 ulp: every float in 0.25 <= |x| <= 6500, every fifth elsewhere.
 #[inline(always)]
 pub fn sin(x: f32) -> f32 {
-    if is_small(x) { sin_small(x) } else { sin_large(x) }
+    if is_small(x) {
+        sin_small(x)
+    } else {
+        sin_large(x)
+    }
 }
 
 /// cos x on all floats; NaN at ±∞. As [`sin`].
+///
+/// Worst error 1.05 ulp, tried as [`sin`].
 #[inline(always)]
 pub fn cos(x: f32) -> f32 {
-    if is_small(x) { cos_small(x) } else { cos_large(x) }
+    if is_small(x) {
+        cos_small(x)
+    } else {
+        cos_large(x)
+    }
 }
 
 /// tan x on all floats; NaN at ±∞. The quotient of the two polynomials of [`sin`].
+///
+/// Worst error 3.02 ulp, tried as [`sin`].
 #[inline(always)]
 pub fn tan(x: f32) -> f32 {
-    if is_small(x) { tan_small(x) } else { tan_large(x) }
+    if is_small(x) {
+        tan_small(x)
+    } else {
+        tan_large(x)
+    }
 }
 
 #[cold]
@@ -440,6 +475,8 @@ fn cospi_kernel(r: f32) -> f32 {
 /// sin(πx), with the reduction exact for every x: 0 at the integers, NaN at ±∞.
 ///
 /// Polynomials of degree 7 and 8 on a quarter of a half turn.
+///
+/// Worst error 1.13 ulp.
 #[inline(always)]
 pub fn sinpi(x: f32) -> f32 {
     let (q, r) = half_turns(magnitude(x));
@@ -451,6 +488,8 @@ pub fn sinpi(x: f32) -> f32 {
 
 /// cos(πx), with the reduction exact for every x: ±1 at the integers, 0 at half-integers, NaN at
 /// ±∞. As [`sinpi`].
+///
+/// Worst error 1.13 ulp.
 #[inline(always)]
 pub fn cospi(x: f32) -> f32 {
     let (q, r) = half_turns(magnitude(x));
@@ -475,6 +514,8 @@ fn asin_excess(x: f32) -> f32 {
 /// asin x on [-1, 1], NaN outside.
 ///
 /// A polynomial of degree 11 up to 1/2; π/2 - 2 asin √((1 - |x|)/2) beyond.
+///
+/// Worst error 1.73 ulp.
 #[inline(always)]
 pub fn asin(x: f32) -> f32 {
     let a = magnitude(x);
@@ -482,11 +523,13 @@ pub fn asin(x: f32) -> f32 {
     let root = (0.5 - 0.5 * a).sqrt();
     let s = if near { a } else { root };
     let e = asin_excess(s);
-    let far = HALF_PI_HI - (2.0 * s + (2.0 * e - HALF_PI_LO));
+    let far = FRAC_PI_2 - (2.0 * s + (2.0 * e - HALF_PI_LO));
     flip(if near { s + e } else { far }, x.to_bits())
 }
 
 /// acos x on [-1, 1], NaN outside. As [`asin`].
+///
+/// Worst error 1.19 ulp (every fifth float).
 #[inline(always)]
 pub fn acos(x: f32) -> f32 {
     let a = magnitude(x);
@@ -494,9 +537,9 @@ pub fn acos(x: f32) -> f32 {
     let near = a <= 0.5;
     let s = if near { x } else { root };
     let e = asin_excess(s);
-    let middle = HALF_PI_HI - (s + (e - HALF_PI_LO));
+    let middle = FRAC_PI_2 - (s + (e - HALF_PI_LO));
     let right = 2.0 * (s + e);
-    let left = PI_HI - (2.0 * s + (2.0 * e - PI_LO));
+    let left = PI - (2.0 * s + (2.0 * e - PI_LO));
     let outer = if x < 0.0 { left } else { right };
     if near { middle } else { outer }
 }
@@ -520,19 +563,23 @@ fn atan_kernel(q: f32) -> f32 {
 /// atan x; ±π/2 at ±∞.
 ///
 /// A polynomial of degree 19 up to 1; π/2 - atan(1/|x|) beyond.
+///
+/// Worst error 1.47 ulp (every fifth float).
 #[inline(always)]
 pub fn atan(x: f32) -> f32 {
     let a = magnitude(x);
     let far = a > 1.0;
     let inverse = 1.0 / a;
     let p = atan_kernel(if far { inverse } else { a });
-    let turned = HALF_PI_HI - (p - HALF_PI_LO);
+    let turned = FRAC_PI_2 - (p - HALF_PI_LO);
     flip(if far { turned } else { p }, x.to_bits())
 }
 
 /// The angle of the point (x, y) in (-π, π], with the signed zeros and infinities of IEEE 754.
 ///
 /// As [`atan`], of the smaller of |x| and |y| over the larger.
+///
+/// Worst error 1.56 ulp over 170 million pairs of all magnitudes.
 #[inline(always)]
 pub fn atan2(y: f32, x: f32) -> f32 {
     let (ay, ax) = (magnitude(y), magnitude(x));
@@ -547,9 +594,9 @@ pub fn atan2(y: f32, x: f32) -> f32 {
     // 0 + p, π/2 - p, π/2 + p or π - p.
     let left = x.to_bits() & SIGN;
     let minus = (if steep { SIGN } else { 0 }) ^ left;
-    let flat_hi = if left == 0 { 0.0 } else { PI_HI };
+    let flat_hi = if left == 0 { 0.0 } else { PI };
     let flat_lo = if left == 0 { 0.0 } else { PI_LO };
-    let hi = if steep { HALF_PI_HI } else { flat_hi };
+    let hi = if steep { FRAC_PI_2 } else { flat_hi };
     let lo = if steep { HALF_PI_LO } else { flat_lo };
     flip(hi + (flip(p, minus) + lo), y.to_bits())
 }
@@ -557,6 +604,8 @@ pub fn atan2(y: f32, x: f32) -> f32 {
 /// sinh x; ±∞ beyond ±89.42.
 ///
 /// A polynomial of degree 9 up to 1, then e^x/2 - e^-x/2.
+///
+/// Worst error 1.62 ulp (every fifth float).
 #[inline(always)]
 pub fn sinh(x: f32) -> f32 {
     let a = magnitude(x);
@@ -572,6 +621,8 @@ pub fn sinh(x: f32) -> f32 {
 }
 
 /// cosh x; ∞ beyond ±89.42. e^x/2 + e^-x/2.
+///
+/// Worst error 1.43 ulp (every fifth float).
 #[inline(always)]
 pub fn cosh(x: f32) -> f32 {
     let a = magnitude(x);
@@ -582,6 +633,8 @@ pub fn cosh(x: f32) -> f32 {
 /// tanh x; ±1 beyond ±9.01.
 ///
 /// A polynomial of degree 11 up to 5/8, then 1 - 2/(e^2x + 1).
+///
+/// Worst error 1.34 ulp (every fifth float).
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     let a = magnitude(x);
@@ -598,6 +651,8 @@ pub fn tanh(x: f32) -> f32 {
 }
 
 /// The logistic function 1/(1 + e^-x), without overflow and with all its digits at both ends.
+///
+/// Worst error 2.37 ulp (every fifth float).
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
     let e = exp(-magnitude(x));
@@ -605,6 +660,8 @@ pub fn sigmoid(x: f32) -> f32 {
 }
 
 /// ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|), without overflow and with all its digits at both ends.
+///
+/// Worst error 1.67 ulp (every fifth float).
 #[inline(always)]
 pub fn softplus(x: f32) -> f32 {
     let y = log1p(exp(-magnitude(x)));
@@ -615,6 +672,8 @@ pub fn softplus(x: f32) -> f32 {
 ///
 /// A third of the bit pattern, then two steps of Halley's iteration, the second from 12 bits so that
 /// its square is exact.
+///
+/// Worst error 0.78 ulp (every fifth float).
 #[inline(always)]
 pub fn cbrt(x: f32) -> f32 {
     let a = magnitude(x);
@@ -689,7 +748,7 @@ fn exp2_two(hi: f32, lo: f32) -> f32 {
     let p = p * f + 0.009618088;
     let p = p * f + 0.055504035;
     let p = p * f + 0.2402265;
-    let p = p * f + 0.6931472;
+    let p = p * f + LN_2;
     let e = 1.0 + f * p;
     let k = t.to_bits().wrapping_sub(MAGIC.to_bits()) as i32;
     let half = k >> 1;
@@ -707,13 +766,18 @@ fn is_integer(a: f32) -> bool {
 /// for odd y at -0), pow(x < 0, y) = ±|x|^y for integers y and NaN otherwise.
 ///
 /// 2^(y log2 |x|), with log2 |x| and its product with y in two parts.
+///
+/// Worst error 1.21 ulp over 170 million pairs of all magnitudes, with results over the whole range.
 #[inline(always)]
 pub fn pow(x: f32, y: f32) -> f32 {
     let a = magnitude(x);
     let ay = magnitude(y);
     let subnormal = a < f32::MIN_POSITIVE;
     let up = a * 33_554_432.0; // 2^25
-    let (hi, lo) = log2_two(if subnormal { up } else { a }, if subnormal { -25.0 } else { 0.0 });
+    let (hi, lo) = log2_two(
+        if subnormal { up } else { a },
+        if subnormal { -25.0 } else { 0.0 },
+    );
 
     // Beyond 2^33, y log2 x leaves the range unless x = 1, where the logarithm is 0.
     let bound = 8_589_934_592.0;
@@ -722,10 +786,10 @@ pub fn pow(x: f32, y: f32) -> f32 {
     let main = y_hi * hi;
     let rest = (exponent - y_hi) * hi + exponent * lo;
     let sum = main + rest;
-    let main = if sum > 130.0 { 130.0 } else { main };
-    let main = if sum < -152.0 { -152.0 } else { main };
-    let rest = if (sum > 130.0) | (sum < -152.0) { 0.0 } else { rest };
-    let r = exp2_two(main, rest);
+    let clamped = if sum > 130.0 { 130.0 } else { main };
+    let clamped = if sum < -152.0 { -152.0 } else { clamped };
+    let rest = if clamped == main { rest } else { 0.0 };
+    let r = exp2_two(clamped, rest);
 
     let whole = is_integer(ay);
     let odd = whole & !is_integer(0.5 * ay);
@@ -736,6 +800,382 @@ pub fn pow(x: f32, y: f32) -> f32 {
     let r = if a == f32::INFINITY { at_infinity } else { r };
     let r = flip(r, if odd { x.to_bits() } else { 0 });
     let undefined = (x < 0.0) & !whole & (a < f32::INFINITY);
-    let r = if undefined | (x.is_nan() | y.is_nan()) { f32::NAN } else { r };
+    let r = if undefined | (x.is_nan() | y.is_nan()) {
+        f32::NAN
+    } else {
+        r
+    };
     if (y == 0.0) | (x == 1.0) { 1.0 } else { r }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::f64::consts::PI as PI_64;
+
+    struct Case {
+        name: &'static str,
+        f: fn(f32) -> f32,
+        exact: fn(f64) -> f64,
+        /// Worst error allowed, in ulp.
+        bound: f64,
+    }
+
+    const CASES: &[Case] = &[
+        Case {
+            name: "exp",
+            f: exp,
+            exact: f64::exp,
+            bound: 1.0,
+        },
+        Case {
+            name: "log",
+            f: log,
+            exact: f64::ln,
+            bound: 1.0,
+        },
+        Case {
+            name: "log1p",
+            f: log1p,
+            exact: f64::ln_1p,
+            bound: 1.5,
+        },
+        Case {
+            name: "sin",
+            f: sin,
+            exact: f64::sin,
+            bound: 1.15,
+        },
+        Case {
+            name: "cos",
+            f: cos,
+            exact: f64::cos,
+            bound: 1.15,
+        },
+        Case {
+            name: "tan",
+            f: tan,
+            exact: f64::tan,
+            bound: 3.1,
+        },
+        Case {
+            name: "sinpi",
+            f: sinpi,
+            exact: exact_sinpi,
+            bound: 1.25,
+        },
+        Case {
+            name: "cospi",
+            f: cospi,
+            exact: exact_cospi,
+            bound: 1.25,
+        },
+        Case {
+            name: "asin",
+            f: asin,
+            exact: f64::asin,
+            bound: 1.8,
+        },
+        Case {
+            name: "acos",
+            f: acos,
+            exact: f64::acos,
+            bound: 1.3,
+        },
+        Case {
+            name: "atan",
+            f: atan,
+            exact: f64::atan,
+            bound: 1.8,
+        },
+        Case {
+            name: "sinh",
+            f: sinh,
+            exact: f64::sinh,
+            bound: 1.8,
+        },
+        Case {
+            name: "cosh",
+            f: cosh,
+            exact: f64::cosh,
+            bound: 1.6,
+        },
+        Case {
+            name: "tanh",
+            f: tanh,
+            exact: f64::tanh,
+            bound: 1.5,
+        },
+        Case {
+            name: "sigmoid",
+            f: sigmoid,
+            exact: |x| 1.0 / (1.0 + (-x).exp()),
+            bound: 2.5,
+        },
+        Case {
+            name: "softplus",
+            f: softplus,
+            exact: exact_softplus,
+            bound: 2.0,
+        },
+        Case {
+            name: "cbrt",
+            f: cbrt,
+            exact: f64::cbrt,
+            bound: 0.8,
+        },
+        Case {
+            name: "round",
+            f: round,
+            exact: f64::round_ties_even,
+            bound: 0.0,
+        },
+        Case {
+            name: "floor",
+            f: floor,
+            exact: f64::floor,
+            bound: 0.0,
+        },
+    ];
+
+    const EDGES: &[f32] = &[
+        0.0,
+        1e-45,
+        f32::MIN_POSITIVE,
+        1.1754942e-38,
+        2.9802322e-8,
+        0.5,
+        0.9999999,
+        1.0,
+        1.0000001,
+        1.5,
+        2.0,
+        2.5,
+        3.0,
+        1.5707964,
+        PI,
+        6399.9995,
+        SMALL_ANGLE,
+        6400.0005,
+        11.0,
+        88.72283,
+        88.72284,
+        103.97,
+        104.0,
+        4194303.5,
+        8388607.5,
+        8388609.0,
+        16777215.0,
+        16777216.0,
+        1e10,
+        1.6e38,
+        f32::MAX,
+        f32::INFINITY,
+        f32::NAN,
+    ];
+
+    fn turn(x: f64) -> (i64, f64) {
+        let y = x - 2.0 * (0.5 * x).round_ties_even();
+        let n = (2.0 * y).round_ties_even();
+        ((n as i64).rem_euclid(4), (y - 0.5 * n) * PI_64)
+    }
+
+    fn exact_sinpi(x: f64) -> f64 {
+        match turn(x) {
+            (0, r) => r.sin(),
+            (1, r) => r.cos(),
+            (2, r) => -r.sin(),
+            (_, r) => -r.cos(),
+        }
+    }
+
+    fn exact_cospi(x: f64) -> f64 {
+        match turn(x) {
+            (0, r) => r.cos(),
+            (1, r) => -r.sin(),
+            (2, r) => -r.cos(),
+            (_, r) => r.sin(),
+        }
+    }
+
+    fn exact_softplus(x: f64) -> f64 {
+        let tail = (-x.abs()).exp().ln_1p();
+        if x < 0.0 { tail } else { x + tail }
+    }
+
+    /// The error of `got` in units of the last place of `exact`; infinite where one is NaN and the
+    /// other is not.
+    fn ulps(got: f32, exact: f64) -> f64 {
+        if got.is_nan() || exact.is_nan() {
+            return if got.is_nan() && exact.is_nan() {
+                0.0
+            } else {
+                f64::INFINITY
+            };
+        }
+        if got == exact as f32 && (got.is_infinite() || got == 0.0) {
+            return 0.0;
+        }
+        let exponent = ((exact.abs().to_bits() >> 52) as i32 - 1023).clamp(-126, 127);
+        (f64::from(got) - exact).abs() / 2.0_f64.powi(exponent - 23)
+    }
+
+    /// All magnitudes, a dense ordinary range, and the edges, with both signs.
+    fn inputs() -> impl Iterator<Item = f32> {
+        let patterns = (0..u32::MAX).step_by(40_009).map(f32::from_bits);
+        let ordinary = (0..60_000).map(|i| (i as f32 - 30_000.0) * 4.0001e-4);
+        let edges = EDGES.iter().flat_map(|&x| [x, -x]);
+        patterns.chain(ordinary).chain(edges)
+    }
+
+    fn worst(f: impl Fn(f32) -> f32, exact: fn(f64) -> f64) -> (f64, f32) {
+        inputs()
+            .map(|x| (ulps(f(x), exact(f64::from(x))), x))
+            .fold((0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a })
+    }
+
+    #[test]
+    fn every_function_keeps_its_bound() {
+        for Case {
+            name,
+            f,
+            exact,
+            bound,
+        } in CASES
+        {
+            let (error, x) = worst(f, *exact);
+            assert!(
+                error <= *bound,
+                "{name}({x:e}) = {:e} is off by {error} ulp",
+                f(x)
+            );
+        }
+    }
+
+    #[test]
+    fn the_alarm_rings() {
+        for Case {
+            name,
+            f,
+            exact,
+            bound,
+        } in CASES
+        {
+            let shift = bound.ceil() as u32 + 1;
+            let spoilt = |x: f32| {
+                let y = f(x);
+                if x == 0.5 {
+                    f32::from_bits(y.to_bits() + shift)
+                } else {
+                    y
+                }
+            };
+            assert!(
+                worst(spoilt, *exact).0 > *bound,
+                "{name}: one wrong value of all passed"
+            );
+        }
+    }
+
+    /// Pairs over all bit patterns, near 1 with large exponents, and whole exponents.
+    fn pairs() -> impl Iterator<Item = (f32, f32)> {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        (0..200_000).map(move |i| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let (a, b) = ((state >> 32) as u32, (state.rotate_left(23) >> 32) as u32);
+            let unit = b as f32 / 4_294_967_296.0;
+            let any = f32::from_bits(a);
+            let near = 1.0 + (unit - 0.5) * power_of_two(-((a >> 27) as i32));
+            match i % 4 {
+                0 => (any, f32::from_bits(b)),
+                1 => (
+                    near,
+                    ((a as f64 / 4e9 - 0.5) * 290.0 / f64::from(near).log2()) as f32,
+                ),
+                2 => (any, (b % 41) as f32 - 20.0),
+                _ => (any.abs(), (unit * 290.0 - 145.0) / any.abs().log2()),
+            }
+        })
+    }
+
+    fn worst_pair(f: fn(f32, f32) -> f32, exact: fn(f64, f64) -> f64) -> f64 {
+        let signed = || EDGES.iter().flat_map(|&x| [x, -x]);
+        let edges = signed().flat_map(|x| signed().map(move |y| (x, y)));
+        pairs()
+            .chain(edges)
+            .map(|(x, y)| ulps(f(x, y), exact(x.into(), y.into())))
+            .fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn functions_of_two_arguments_keep_their_bounds() {
+        assert!(worst_pair(pow, f64::powf) <= 1.3);
+        assert!(worst_pair(atan2, f64::atan2) <= 1.8);
+    }
+
+    #[test]
+    fn zeros_and_infinities_have_their_signs() {
+        for &x in EDGES.iter().filter(|x| !x.is_nan()) {
+            for f in [sin, tan, sinpi, asin, atan, sinh, tanh, cbrt, round] {
+                assert_eq!(f(-x).to_bits() & !SIGN, f(x).to_bits() & !SIGN, "{x}");
+                assert!(
+                    f(x).is_nan() || f(-x).is_sign_negative() != f(x).is_sign_negative(),
+                    "{x}"
+                );
+            }
+            for &y in EDGES.iter().filter(|y| !y.is_nan()) {
+                for (x, y) in [(x, y), (-x, y), (x, -y), (-x, -y)] {
+                    let (p, q) = (pow(x, y), f64::from(x).powf(y.into()));
+                    assert!(
+                        q.is_nan() || p.is_sign_negative() == q.is_sign_negative(),
+                        "pow({x}, {y}) = {p}"
+                    );
+                    let (p, q) = (atan2(x, y), f64::from(x).atan2(y.into()));
+                    assert_eq!(
+                        p.is_sign_negative(),
+                        q.is_sign_negative(),
+                        "atan2({x}, {y}) = {p}"
+                    );
+                }
+            }
+        }
+        assert!(
+            pow(-8.0, 1.0 / 3.0).is_nan() && pow(f32::NAN, 0.0) == 1.0 && pow(1.0, f32::NAN) == 1.0
+        );
+    }
+
+    #[test]
+    fn blocks_have_the_bits_of_single_calls() {
+        let src: Vec<f32> = inputs().take(20_000).chain(EDGES.iter().copied()).collect();
+        let small: Vec<f32> = (0..1000).map(|i| i as f32 * 6.4 - 2000.0).collect();
+        for src in [src, small] {
+            let (mut s, mut c, mut t) = (src.clone(), src.clone(), src.clone());
+            let same = |dst: &[f32], f: fn(f32) -> f32| {
+                dst.iter()
+                    .zip(&src)
+                    .all(|(&d, &x)| d.to_bits() == f(x).to_bits() || d.is_nan() && f(x).is_nan())
+            };
+            sin_block(&src, &mut s);
+            cos_block(&src, &mut c);
+            tan_block(&src, &mut t);
+            assert!(same(&s, sin) && same(&c, cos) && same(&t, tan));
+            s.fill(7.0);
+            c.fill(7.0);
+            sincos_block(&src, &mut s, &mut c);
+            assert!(same(&s, sin) && same(&c, cos));
+        }
+    }
+
+    #[test]
+    fn both_reductions_agree_where_they_meet() {
+        for i in 0..10_000 {
+            let x = SMALL_ANGLE - i as f32 * 0.25;
+            assert!(
+                (sin_large(x) - sin_small(x)).abs() < 2e-7
+                    && (cos_large(x) - cos_small(x)).abs() < 2e-7
+            );
+        }
+    }
 }

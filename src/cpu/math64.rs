@@ -132,3 +132,71 @@ pub fn sincos_block(src: &[f64], sines: &mut [f64], cosines: &mut [f64]) {
         (*s, *c) = x.sin_cos();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reductions_are_exact() {
+        for (x, sine, cosine) in [
+            (0.0, 0.0, 1.0),
+            (0.5, 1.0, 0.0),
+            (-1.0, 0.0, -1.0),
+            (1.0e15 + 1.5, -1.0, 0.0),
+            (9_007_199_254_740_993.0, 0.0, 1.0),
+            (1e300, 0.0, 1.0),
+        ] {
+            assert_eq!((sinpi(x), cospi(x)), (sine, cosine), "{x}");
+        }
+        assert!(sinpi(f64::INFINITY).is_nan() && cospi(f64::NAN).is_nan());
+        assert!(sinpi(-2.0).is_sign_negative() && sinpi(3.0).is_sign_positive());
+    }
+
+    #[test]
+    fn sinpi_and_cospi_know_exact_values() {
+        // sin(π/6) = 1/2, sin(π/5)² = (5 - √5)/8, sin² + cos² = 1; tiny arguments: πx.
+        assert!((sinpi(1.0 / 6.0) - 0.5).abs() <= 1.2e-16);
+        assert!((sinpi(0.2) - ((5.0 - 5f64.sqrt()) / 8.0).sqrt()).abs() <= 1.2e-16);
+        assert!((sinpi(1e-20) / 1e-20 - PI).abs() <= 4.5e-16);
+        for i in 0..10_000 {
+            let x = f64::from(i) * 0.001_234_5 - 6.0;
+            let (s, c) = (sinpi(x), cospi(x));
+            assert!((s * s + c * c - 1.0).abs() < 5e-16, "{x}");
+            assert!((s - (PI * x).sin()).abs() < 5e-15, "{x}");
+        }
+    }
+
+    #[test]
+    fn logistic_functions_reach_both_ends() {
+        assert_eq!(
+            (sigmoid(0.0), sigmoid(800.0), sigmoid(-800.0)),
+            (0.5, 1.0, 0.0)
+        );
+        assert_eq!(sigmoid(-40.0), (-40f64).exp());
+        assert_eq!(
+            (softplus(0.0), softplus(800.0)),
+            (std::f64::consts::LN_2, 800.0)
+        );
+        assert_eq!(softplus(-40.0), (-40f64).exp());
+        assert!(sigmoid(f64::NAN).is_nan() && softplus(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn names_agree_with_the_f32_functions() {
+        use super::super::math;
+        macro_rules! agree {
+            ($($name:ident)*) => {$(
+                for x in [-3.3_f32, -0.7, 0.25, 0.5, 2.5, 7.0] {
+                    let (single, double) = (f64::from(math::$name(x)), $name(f64::from(x)));
+                    let same = single.is_nan() && double.is_nan() || (single - double).abs() <= 5e-7 * double.abs();
+                    assert!(same, concat!(stringify!($name), "({}): {} {}"), x, single, double);
+                }
+            )*};
+        }
+        agree!(exp log log1p sin cos sinpi cospi tan asin acos atan sinh cosh tanh sigmoid softplus cbrt floor round);
+        assert_eq!(round(2.5), 2.0);
+        assert_eq!(pow(-2.0, 3.0), f64::from(math::pow(-2.0, 3.0)));
+        assert_eq!(atan2(1.0, -0.0), std::f64::consts::FRAC_PI_2);
+    }
+}

@@ -1,4 +1,10 @@
 //! The CPU engine: the kernel as a tape over blocks of restarts.
 
+mod engine;
+mod lane;
 pub(crate) mod math;
 pub(crate) mod math64;
+mod run;
+mod tape;
+
+pub(crate) use engine::CpuEngine;

@@ -14,12 +14,14 @@
 
 mod axes;
 mod evaluate;
+mod expression;
 mod gradient;
 mod operators;
 mod scalar;
 mod simplify;
 
 pub use axes::{Axes, Axis, AxisKind, MAX_RANK};
+pub use expression::Expression;
 pub use evaluate::{Inputs, evaluate};
 pub use gradient::gradient;
 pub use operators::{Binary, DIVERGED, Spread, Unary};

@@ -126,6 +126,12 @@ impl<'a> Elaborator<'a> {
         Ok(())
     }
 
+    /// The graph that is being built.
+    pub(crate) fn graph_mut(&mut self) -> &mut Graph {
+        self.graph
+    }
+
+    /// A mistake at a place of this source.
     pub(crate) fn diagnostic(&self, span: Span, kind: Kind) -> Diagnostic {
         Diagnostic::new(kind, self.source, span)
     }

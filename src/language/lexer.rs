@@ -21,9 +21,8 @@ pub enum Mode {
     Chain,
 }
 
-/// What a token is.
+/// What a token is; each kind is the sign it names.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[expect(missing_docs, reason = "each is the sign it names")]
 pub enum TokenKind {
     Number(f64),
     Name,

@@ -9,7 +9,6 @@ mod file;
 mod optimizer;
 
 pub use call::{parse_call, parse_chain};
-pub use expression::DEPTH_LIMIT;
 pub use file::{parse_body, parse_formula, parse_surface};
 pub use optimizer::parse_optimizer;
 

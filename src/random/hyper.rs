@@ -1,7 +1,8 @@
 //! Hyperparameters drawn per restart.
 //!
-//! Parameter `index` of a restart reads words 0 and 1 of block `index` of its [`Purpose::Hyper`] stream as a number with 53 bits
-//! in (0, 1), maps it in f64 and rounds to f32: every precision and device then runs with the same value.
+//! Parameter `index` of a restart reads words 0 and 1 of block `index` of its [`Purpose::Hyper`]
+//! stream as a number with 53 bits in (0, 1), maps it in f64 and rounds to f32: every precision and
+//! device then runs with the same value.
 //!
 //! ```
 //! let lr = catchment::random::hyper_log_uniform(42, 7, 0, 1e-4, 1.0);
@@ -17,15 +18,19 @@ fn unit(seed: u64, restart: u64, index: u32) -> f64 {
     ((u64::from(high) << 32 | u64::from(low)) >> 11 | 1) as f64 / (1_u64 << 53) as f64
 }
 
-/// A value uniform in `lo..=hi`, both ends as f32 rounds them. `index` numbers the parameter, modulo 2^24.
+/// A value uniform in `lo..=hi`, both ends as f32 rounds them. `index` numbers the parameter,
+/// modulo 2^24.
 pub fn hyper_uniform(seed: u64, restart: u64, index: u32, lo: f64, hi: f64) -> f64 {
     let value = lo + (hi - lo) * unit(seed, restart, index);
     f64::from(value.max(lo.min(hi)).min(lo.max(hi)) as f32)
 }
 
-/// A value whose logarithm is uniform between those of `lo` and `hi`, both positive and as f32 rounds them.
+/// A value whose logarithm is uniform between those of `lo` and `hi`, both positive and as f32
+/// rounds them.
 pub fn hyper_log_uniform(seed: u64, restart: u64, index: u32, lo: f64, hi: f64) -> f64 {
-    let value = math64::exp(math64::log(lo) + (math64::log(hi) - math64::log(lo)) * unit(seed, restart, index));
+    let value = math64::exp(
+        math64::log(lo) + (math64::log(hi) - math64::log(lo)) * unit(seed, restart, index),
+    );
     f64::from(value.max(lo.min(hi)).min(lo.max(hi)) as f32)
 }
 
@@ -48,7 +53,10 @@ mod tests {
         let half = count as f64 / 2.0;
         let bound = 4.5 * (half / 2.0).sqrt();
         assert!(f64::abs(low - half) < bound && f64::abs(log_low - half) < bound);
-        assert_ne!(hyper_uniform(1, 0, 0, 0.0, 1.0), hyper_uniform(1, 0, 1, 0.0, 1.0));
+        assert_ne!(
+            hyper_uniform(1, 0, 0, 0.0, 1.0),
+            hyper_uniform(1, 0, 1, 0.0, 1.0)
+        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! Random numbers that are addressed by (seed, restart, step, purpose) and by nothing else, and the starts drawn from them.
+//! Random numbers that are addressed by (seed, restart, step, purpose) and by nothing else, and the
+//! starts drawn from them.
 //!
-//! No thread, batch, chunk or device takes part in an address, so any restart can be replayed alone, with the same bits.
+//! No thread, batch, chunk or device takes part in an address, so any restart can be replayed
+//! alone, with the same bits.
 //!
 //! ```
 //! use catchment::random::{Domain, Sampler, Starts};
@@ -12,11 +14,13 @@
 //! # Ok::<(), catchment::random::StartsError>(())
 //! ```
 
+mod axis;
 mod grid;
 mod hyper;
 mod latin;
 mod normal;
 mod philox;
+mod points;
 mod sampler;
 mod sobol;
 mod starts;
@@ -24,5 +28,6 @@ mod starts;
 pub use hyper::{hyper_log_uniform, hyper_uniform};
 pub use normal::{normal_pair, normal_pair_f64, uniform};
 pub use philox::{Purpose, Stream, key_of, philox4x32};
+pub use points::Points;
 pub use sampler::Sampler;
-pub use starts::{Domain, Points, Starts, StartsError};
+pub use starts::{Domain, Starts, StartsError};

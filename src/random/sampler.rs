@@ -1,9 +1,10 @@
 //! Starting points, every one found from its restart's id alone.
 //!
 //! Uniform, Sobol' and Latin starts reduce to one word `w` for each (restart, coordinate), and then
-//! `x = clamp(lo + width · uniform(w), lo, hi)` in f32, a product rounded and then a sum rounded: `start_uniform` in
-//! `shaders/starts.wgsl` gives the same bits. Everything else is computed here in f64 and rounded once. Either way a start
-//! is a point that f32 holds, the same for every engine and precision.
+//! `x = clamp(lo + width · uniform(w), lo, hi)` in f32, a product rounded and then a sum rounded:
+//! `start_uniform` in `shaders/starts.wgsl` gives the same bits. Everything else is computed here
+//! in f64 and rounded once. Either way a start is a point that f32 holds, the same for every engine
+//! and precision.
 //!
 //! ```
 //! use catchment::random::{Domain, Sampler, Starts};
@@ -16,64 +17,14 @@
 
 use std::sync::Arc;
 
+use super::axis::Axis;
 use super::grid::Grid;
 use super::latin::{Permutation, stratify};
-use super::normal::{normal_pair_f64, uniform};
+use super::normal::normal_pair_f64;
 use super::philox::{LANES, Purpose, Stream, key_of, philox_lanes};
+use super::points::Points;
 use super::sobol::Sobol;
-use super::starts::{Domain, Points, Starts, StartsError};
-use crate::cpu::math64;
-
-/// One coordinate of the domain.
-#[derive(Clone, Copy, Debug)]
-struct Axis {
-    lo: f32,
-    width: f32,
-    hi: f32,
-    /// Lower end and width for f64: of the coordinate, or of its logarithm.
-    wide: (f64, f64),
-    log: bool,
-}
-
-impl Axis {
-    fn new(lo: f64, hi: f64, log: bool) -> Self {
-        let wide = if log { (math64::log(lo), math64::log(hi) - math64::log(lo)) } else { (lo, hi - lo) };
-        // Adding zero turns -0 into +0, whose order `min` and `max` leave open.
-        Self { lo: lo as f32 + 0.0, width: (hi - lo) as f32, hi: hi as f32 + 0.0, wide, log }
-    }
-
-    /// The coordinate at `u` in (0, 1), in f64 and rounded once.
-    #[inline]
-    fn at(&self, u: f64) -> f32 {
-        let x = self.wide.0 + self.wide.1 * u;
-        let x = if self.log { math64::exp(x) } else { x };
-        (x as f32).max(self.lo).min(self.hi)
-    }
-
-    /// The coordinate `offset` from the middle, not held to the domain but to the finite numbers.
-    fn about_middle(&self, offset: f64) -> f32 {
-        let x = self.wide.0 + 0.5 * self.wide.1 + offset;
-        let x = if self.log { math64::exp(x) } else { x };
-        (x as f32).clamp(f32::MIN, f32::MAX)
-    }
-
-    #[inline(always)]
-    fn of_word(&self, word: u32) -> f32 {
-        if self.log {
-            return self.at(f64::from(uniform(word)));
-        }
-        (self.lo + self.width * uniform(word)).max(self.lo).min(self.hi)
-    }
-
-    #[inline]
-    fn of_words(&self, words: &[u32; LANES]) -> [f32; LANES] {
-        if self.log {
-            return words.map(|word| self.of_word(word));
-        }
-        let linear = Axis { log: false, ..*self };
-        words.map(|word| linear.of_word(word))
-    }
-}
+use super::starts::{Domain, Starts, StartsError};
 
 /// A rule with what it needs ready.
 #[derive(Clone, Debug)]
@@ -95,33 +46,60 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Prepares the starts of `restarts` restarts. Only Latin hypercubes and grids depend on that number.
+    /// Prepares the starts of `restarts` restarts. Only Latin hypercubes and grids depend on that
+    /// number.
     ///
     /// # Errors
     ///
-    /// Those of [`Domain::check`]; [`StartsError::PointsDim`]; [`StartsError::TooMany`] for a Latin hypercube of more than
-    /// 2^32 restarts; [`StartsError::Spread`] for a standard deviation that is not positive and finite.
-    pub fn new(starts: &Starts, domain: &Domain, seed: u64, restarts: u64) -> Result<Self, StartsError> {
+    /// Those of [`Domain::check`]; [`StartsError::PointsDim`]; [`StartsError::TooMany`] for a Latin
+    /// hypercube of more than 2^32 restarts; [`StartsError::Spread`] for a standard deviation that
+    /// is not positive and finite.
+    pub fn new(
+        starts: &Starts,
+        domain: &Domain,
+        seed: u64,
+        restarts: u64,
+    ) -> Result<Self, StartsError> {
         domain.check()?;
         let dim = domain.dim();
         let rule = match starts {
             Starts::Uniform => Rule::Uniform,
             Starts::Normal { sd } if sd.is_finite() && *sd > 0.0 => Rule::Normal(*sd),
-            Starts::Normal { sd } => return Err(StartsError::Spread { text: sd.to_string() }),
+            Starts::Normal { sd } => {
+                return Err(StartsError::Spread {
+                    text: sd.to_string(),
+                });
+            }
             Starts::Sobol => Rule::Sobol(Sobol::new(dim, seed)),
             Starts::LatinHypercube => {
                 let (count, limit) = (restarts.max(1), 1 << 32);
                 if count > limit {
                     return Err(StartsError::TooMany { restarts, limit });
                 }
-                Rule::Latin(count, (0..dim).map(|c| Permutation::draw(count, seed, c)).collect())
+                Rule::Latin(
+                    count,
+                    (0..dim)
+                        .map(|c| Permutation::draw(count, seed, c))
+                        .collect(),
+                )
             }
             Starts::Grid => Rule::Grid(Grid::new(dim, restarts)),
             Starts::Points(points) if points.dim() == dim => Rule::Points(Arc::clone(points)),
-            Starts::Points(points) => return Err(StartsError::PointsDim { expected: dim, got: points.dim() }),
+            Starts::Points(points) => {
+                return Err(StartsError::PointsDim {
+                    expected: dim,
+                    got: points.dim(),
+                });
+            }
         };
         let ends = domain.lo.iter().zip(&domain.hi).zip(&domain.log);
-        Ok(Self { seed, axes: ends.map(|((&lo, &hi), &log)| Axis::new(lo, hi, log)).collect(), rule })
+        Ok(Self {
+            seed,
+            axes: ends
+                .map(|((&lo, &hi), &log)| Axis::new(lo, hi, log))
+                .collect(),
+            rule,
+        })
     }
 
     /// How many coordinates a start has.
@@ -129,7 +107,8 @@ impl Sampler {
         self.axes.len()
     }
 
-    /// The word from which a start's coordinate is made, where the rule is uniform, Sobol' or Latin.
+    /// The word from which a start's coordinate is made, where the rule is uniform, Sobol' or
+    /// Latin.
     ///
     /// Sobol' counts restarts modulo 2^32, a Latin hypercube modulo their total.
     pub fn word(&self, restart: u64, coordinate: usize) -> Option<u32> {
@@ -138,38 +117,51 @@ impl Sampler {
             _ if coordinate >= self.dim() => None,
             Rule::Uniform => Some(random()),
             Rule::Sobol(sobol) => Some(sobol.word(restart as u32, coordinate)),
-            Rule::Latin(count, permutations) => {
-                Some(stratify(permutations[coordinate].at((restart % count) as u32), *count, random()))
-            }
+            Rule::Latin(count, permutations) => Some(stratify(
+                permutations[coordinate].at((restart % count) as u32),
+                *count,
+                random(),
+            )),
             Rule::Normal(_) | Rule::Grid(_) | Rule::Points(_) => None,
         }
     }
 
-    /// `[lo, width, hi]` from which `start_uniform` in `shaders/starts.wgsl` makes a coordinate of its [`word`](Self::word), or
-    /// `None` where only [`fill`](Self::fill) can: rules without words, logarithmic axes, no such coordinate.
+    /// `[lo, width, hi]` from which `start_uniform` in `shaders/starts.wgsl` makes a coordinate of
+    /// its [`word`](Self::word), or `None` where only [`fill`](Self::fill) can: rules without
+    /// words, logarithmic axes, no such coordinate.
     ///
-    /// A device may flush numbers below 2^-126 to zero: the bits are the same if `lo` is 0 or at least 2^-100 in size, and so is
-    /// the width.
+    /// A device may flush numbers below 2^-126 to zero: the bits are the same if `lo` is 0 or at
+    /// least 2^-100 in size, and so is the width.
     pub fn affine(&self, coordinate: usize) -> Option<[f32; 3]> {
         let axis = self.axes.get(coordinate).filter(|axis| !axis.log)?;
         let reduces = matches!(self.rule, Rule::Uniform | Rule::Sobol(_) | Rule::Latin(..));
         reduces.then_some([axis.lo, axis.width, axis.hi])
     }
 
-    /// Writes the starts of restarts `first` to `first + count - 1`: coordinate `i` of restart `first + r` to
-    /// `out[i * count + r]`. Any window gives the same bits as any other. Ids are below 2^63.
+    /// Writes the starts of restarts `first` to `first + count - 1`: coordinate `i` of restart
+    /// `first + r` to `out[i * count + r]`. Any window gives the same bits as any other. Ids are
+    /// below 2^63.
     ///
     /// # Panics
     ///
     /// If `out` does not hold `dim · count` numbers.
     pub fn fill(&self, first: u64, count: usize, out: &mut [f32]) {
-        assert_eq!(out.len(), self.dim() * count, "the output must hold dim * count numbers");
+        assert_eq!(
+            out.len(),
+            self.dim() * count,
+            "the output must hold dim * count numbers"
+        );
         if count == 0 {
             return;
         }
         match &self.rule {
             Rule::Grid(grid) => {
-                for (coordinate, (axis, column)) in self.axes.iter().zip(out.chunks_exact_mut(count)).enumerate() {
+                for (coordinate, (axis, column)) in self
+                    .axes
+                    .iter()
+                    .zip(out.chunks_exact_mut(count))
+                    .enumerate()
+                {
                     for (r, x) in column.iter_mut().enumerate() {
                         *x = axis.at(grid.unit(first + r as u64, coordinate));
                     }
@@ -189,7 +181,12 @@ impl Sampler {
     /// [`fill`](Self::fill) by blocks of four coordinates and aligned groups of restarts.
     fn fill_lanes(&self, rule: &Rule, first: u64, count: usize, out: &mut [f32]) {
         let end = first + count as u64;
-        for (block, (axes, columns)) in self.axes.chunks(4).zip(out.chunks_mut(4 * count)).enumerate() {
+        for (block, (axes, columns)) in self
+            .axes
+            .chunks(4)
+            .zip(out.chunks_mut(4 * count))
+            .enumerate()
+        {
             let mut base = first - first % LANES as u64;
             while base < end {
                 let values = self.lanes(rule, base, block, axes);
@@ -250,7 +247,8 @@ impl Sampler {
 mod tests {
     use super::*;
 
-    /// Every rule, on a domain with plain, fixed, lopsided and logarithmic axes and more than one block of coordinates.
+    /// Every rule, on a domain with plain, fixed, lopsided and logarithmic axes and more than one
+    /// block of coordinates.
     fn rows(restarts: u64) -> Vec<(String, Sampler)> {
         let domain = Domain {
             lo: vec![-5.12, 3.0, 1e-4, 0.1, -1e6, -0.0],
@@ -266,7 +264,12 @@ mod tests {
             Starts::Grid,
             Starts::Points(Arc::new(points)),
         ];
-        let sampler = |starts: Starts| (starts.to_string(), Sampler::new(&starts, &domain, 2024, restarts).unwrap());
+        let sampler = |starts: Starts| {
+            (
+                starts.to_string(),
+                Sampler::new(&starts, &domain, 2024, restarts).unwrap(),
+            )
+        };
         all.into_iter().map(sampler).collect()
     }
 
@@ -282,12 +285,24 @@ mod tests {
             for start in [0, (1 << 32) - 40, (1 << 63) - 100] {
                 let whole = filled(&sampler, start, 100);
                 assert!(whole.iter().all(|x| x.is_finite()), "{name}");
-                for (offset, count) in [(0, 1), (0, 16), (1, 15), (15, 2), (37, 50), (99, 1), (50, 0)] {
+                for (offset, count) in [
+                    (0, 1),
+                    (0, 16),
+                    (1, 15),
+                    (15, 2),
+                    (37, 50),
+                    (99, 1),
+                    (50, 0),
+                ] {
                     let part = filled(&sampler, start + offset as u64, count);
                     for c in 0..sampler.dim() {
                         let bits = |xs: &[f32]| xs.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
                         let expected = bits(&whole[c * 100 + offset..][..count]);
-                        assert_eq!(bits(&part[c * count..][..count]), expected, "{name} {start} {offset} {count} {c}");
+                        assert_eq!(
+                            bits(&part[c * count..][..count]),
+                            expected,
+                            "{name} {start} {offset} {count} {c}"
+                        );
                     }
                 }
             }
@@ -302,7 +317,11 @@ mod tests {
                 for r in 0..1000 {
                     let x = out[c * 1000 + r];
                     if let Some(word) = sampler.word(r as u64, c) {
-                        assert_eq!(x.to_bits(), axis.of_word(word).to_bits(), "{name}: restart {r}, coordinate {c}");
+                        assert_eq!(
+                            x.to_bits(),
+                            axis.of_word(word).to_bits(),
+                            "{name}: restart {r}, coordinate {c}"
+                        );
                     }
                     let free = matches!(sampler.rule, Rule::Normal(_) | Rule::Points(_));
                     assert!(free || (x >= axis.lo && x <= axis.hi), "{name}: {x}");
@@ -318,9 +337,15 @@ mod tests {
         for (name, sampler) in rows(4096).into_iter().take(4) {
             let out = filled(&sampler, 0, 4096);
             for c in [0, 2, 3, 4, 5] {
-                let below = out[c * 4096..][..4096].iter().filter(|&&x| f64::from(x) < middles[c]).count();
+                let below = out[c * 4096..][..4096]
+                    .iter()
+                    .filter(|&&x| f64::from(x) < middles[c])
+                    .count();
                 let even = matches!(sampler.rule, Rule::Sobol(_) | Rule::Latin(..));
-                assert!(below.abs_diff(2048) <= if even { 0 } else { 144 }, "{name}, coordinate {c}: {below}");
+                assert!(
+                    below.abs_diff(2048) <= if even { 0 } else { 144 },
+                    "{name}, coordinate {c}: {below}"
+                );
             }
         }
     }
@@ -328,7 +353,12 @@ mod tests {
     #[test]
     fn seeds_and_coordinates_differ() {
         let domain = Domain::cube(3, 0.0, 1.0);
-        for starts in [Starts::Uniform, Starts::Normal { sd: 1.0 }, Starts::Sobol, Starts::LatinHypercube] {
+        for starts in [
+            Starts::Uniform,
+            Starts::Normal { sd: 1.0 },
+            Starts::Sobol,
+            Starts::LatinHypercube,
+        ] {
             let draw = |seed| filled(&Sampler::new(&starts, &domain, seed, 64).unwrap(), 0, 64);
             let (one, two) = (draw(1), draw(2));
             assert_eq!(one, draw(1));
@@ -339,12 +369,20 @@ mod tests {
 
     #[test]
     fn bits_stay_as_they_are() {
-        // Results are replayed from seeds: a change of these bits is a change of every recorded run.
+        // Results are replayed from seeds: a change of these bits is a change of every recorded
+        // run.
         let hash = |sampler: &Sampler| {
-            let bytes = filled(sampler, 3, 50).into_iter().flat_map(|x| x.to_bits().to_le_bytes());
-            bytes.fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+            let bytes = filled(sampler, 3, 50)
+                .into_iter()
+                .flat_map(|x| x.to_bits().to_le_bytes());
+            bytes.fold(0x811c_9dc5_u32, |hash, byte| {
+                (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+            })
         };
-        let hashes: Vec<(String, u32)> = rows(60).iter().map(|(name, sampler)| (name.clone(), hash(sampler))).collect();
+        let hashes: Vec<(String, u32)> = rows(60)
+            .iter()
+            .map(|(name, sampler)| (name.clone(), hash(sampler)))
+            .collect();
         let expected = BITS.map(|(name, hash)| (name.to_owned(), hash));
         assert_eq!(hashes, expected);
     }
@@ -362,7 +400,13 @@ mod tests {
     fn what_does_not_fit_is_refused() {
         let domain = Domain::cube(2, 0.0, 1.0);
         let points = Starts::Points(Arc::new(Points::new(3, vec![0.0; 3]).unwrap()));
-        assert!(matches!(Sampler::new(&points, &domain, 0, 1), Err(StartsError::PointsDim { expected: 2, got: 3 })));
+        assert!(matches!(
+            Sampler::new(&points, &domain, 0, 1),
+            Err(StartsError::PointsDim {
+                expected: 2,
+                got: 3
+            })
+        ));
         let many = Sampler::new(&Starts::LatinHypercube, &domain, 0, (1 << 32) + 1);
         assert!(matches!(many, Err(StartsError::TooMany { .. })));
         let flat = Sampler::new(&Starts::Normal { sd: 0.0 }, &domain, 0, 1);

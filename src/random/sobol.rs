@@ -1,13 +1,15 @@
 //! Sobol' points with Owen scrambling, addressed by index.
 //!
-//! Bit-reversed, the word of point `i` in coordinate `c` is `scramble_c(⊕ v_cj over the set bits j of i)`: points stand in
-//! the sequence's natural order, so any one is reached directly. Directions are Joe and Kuo's for the first 1,024
-//! coordinates. The scramble is a hash in which bit `j` depends on the bits before it alone, which makes it a
-//! nested uniform scramble and keeps every (t, m, s)-net (Owen 1995; Laine and Karras 2011; constants of Vegdahl 2021).
+//! Bit-reversed, the word of point `i` in coordinate `c` is `scramble_c(⊕ v_cj over the set bits j
+//! of i)`: points stand in the sequence's natural order, so any one is reached directly. Directions
+//! are Joe and Kuo's for the first 1,024 coordinates. The scramble is a hash in which bit `j`
+//! depends on the bits before it alone, which makes it a nested uniform scramble and keeps every
+//! (t, m, s)-net (Owen 1995; Laine and Karras 2011; constants of Vegdahl 2021).
 //!
-//! Coordinates beyond 1,024 are *padded*: coordinate `1024 g + c` uses the directions of `c` with its own
-//! scramble, at an index that group `g` shuffles by another nested scramble (Burley, "Practical hash-based Owen scrambling",
-//! JCGT 9, 2020). Within each group the points are a net; across groups they are independent.
+//! Coordinates beyond 1,024 are *padded*: coordinate `1024 g + c` uses the directions of `c` with
+//! its own scramble, at an index that group `g` shuffles by another nested scramble (Burley,
+//! "Practical hash-based Owen scrambling", JCGT 9, 2020). Within each group the points are a net;
+//! across groups they are independent.
 //!
 //! The index is 32 bits wide: restart ids count modulo 2^32.
 
@@ -22,7 +24,9 @@ fn directions(row: Option<&str>) -> [u32; 32] {
     let Some(row) = row else {
         return std::array::from_fn(|j| 1 << j); // van der Corput: reversing the index is all
     };
-    let mut numbers = row.split_ascii_whitespace().filter_map(|number| number.parse::<u32>().ok());
+    let mut numbers = row
+        .split_ascii_whitespace()
+        .filter_map(|number| number.parse::<u32>().ok());
     let polynomial = numbers.next().unwrap_or(1);
     let degree = polynomial.ilog2() as usize;
     let mut v = [0_u32; 32];
@@ -51,7 +55,8 @@ impl Scramble {
         Self([a, b])
     }
 
-    /// Scrambles a bit-reversed word: each bit of the result is that bit, flipped or not by the lower bits alone.
+    /// Scrambles a bit-reversed word: each bit of the result is that bit, flipped or not by the
+    /// lower bits alone.
     #[inline(always)]
     fn reversed(self, mut x: u32) -> u32 {
         x ^= x.wrapping_mul(0x3d20_adea);
@@ -88,21 +93,40 @@ fn plain(vectors: &[u32; 32], mut index: u32) -> u32 {
 
 impl Sobol {
     pub(super) fn new(dim: usize, seed: u64) -> Self {
-        let rows = std::iter::once(None).chain(TABLE.lines().filter(|line| !line.starts_with('#')).map(Some));
+        let rows = std::iter::once(None).chain(
+            TABLE
+                .lines()
+                .filter(|line| !line.starts_with('#'))
+                .map(Some),
+        );
         let vectors: Vec<[u32; 32]> = rows.take(dim.min(TABULATED)).map(directions).collect();
-        let low = vectors.iter().map(|v| std::array::from_fn(|i| plain(v, i as u32))).collect();
+        let low = vectors
+            .iter()
+            .map(|v| std::array::from_fn(|i| plain(v, i as u32)))
+            .collect();
         let scrambles = (0..dim).map(|c| Scramble::draw(seed, c, 0)).collect();
-        let shuffles = (1..dim.div_ceil(TABULATED)).map(|group| Scramble::draw(seed, group, 1)).collect();
-        Self { vectors, low, scrambles, shuffles }
+        let shuffles = (1..dim.div_ceil(TABULATED))
+            .map(|group| Scramble::draw(seed, group, 1))
+            .collect();
+        Self {
+            vectors,
+            low,
+            scrambles,
+            shuffles,
+        }
     }
 
     /// The word of point `index` in a coordinate below `dim`.
     pub(super) fn word(&self, index: u32, coordinate: usize) -> u32 {
         let index = match coordinate / TABULATED {
             0 => index,
-            group => self.shuffles[group - 1].reversed(index.reverse_bits()).reverse_bits(),
+            group => self.shuffles[group - 1]
+                .reversed(index.reverse_bits())
+                .reverse_bits(),
         };
-        self.scrambles[coordinate].reversed(plain(&self.vectors[coordinate % TABULATED], index)).reverse_bits()
+        self.scrambles[coordinate]
+            .reversed(plain(&self.vectors[coordinate % TABULATED], index))
+            .reverse_bits()
     }
 
     /// The words of points `base` to `base + 15`, `base` being a multiple of 16.
@@ -133,14 +157,24 @@ mod tests {
     fn plain_points_agree_with_scipy() {
         let sobol = Sobol::new(TABULATED, 0);
         assert_eq!(sobol.vectors.len(), TABULATED);
-        // scipy.stats.qmc.Sobol(1024, scramble=False, bits=32): point 2^20 + 777, which stands there at the Gray code's place,
+        // scipy.stats.qmc.Sobol(1024, scramble=False, bits=32): point 2^20 + 777, which stands
+        // there at the Gray code's place,
         let index = (1 << 20) + 777;
         for (coordinate, word) in SCIPY {
-            assert_eq!(plain_word(&sobol, index ^ (index >> 1), coordinate), word, "coordinate {coordinate}");
+            assert_eq!(
+                plain_word(&sobol, index ^ (index >> 1), coordinate),
+                word,
+                "coordinate {coordinate}"
+            );
         }
         // and FNV-1a over its whole table of directions, 1,024 by 32.
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        for byte in sobol.vectors.iter().flatten().flat_map(|v| v.reverse_bits().to_le_bytes()) {
+        for byte in sobol
+            .vectors
+            .iter()
+            .flatten()
+            .flat_map(|v| v.reverse_bits().to_le_bytes())
+        {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
         assert_eq!(hash, SCIPY_DIRECTIONS);
@@ -149,7 +183,9 @@ mod tests {
     /// How many points of 2^k share the leading bits that they should not.
     fn collisions(words: impl Iterator<Item = u32>, k: u32) -> usize {
         let mut seen = vec![false; 1 << k];
-        words.filter(|word| std::mem::replace(&mut seen[(word >> (32 - k)) as usize], true)).count()
+        words
+            .filter(|word| std::mem::replace(&mut seen[(word >> (32 - k)) as usize], true))
+            .count()
     }
 
     #[test]
@@ -157,12 +193,21 @@ mod tests {
         let sobol = Sobol::new(TABULATED + 40, 5);
         for k in [1, 4, 9] {
             for coordinate in (0..40).chain(TABULATED - 10..TABULATED + 40) {
-                assert_eq!(collisions((0..1 << k).map(|i| sobol.word(i, coordinate)), k), 0, "{coordinate} at 2^{k}");
+                assert_eq!(
+                    collisions((0..1 << k).map(|i| sobol.word(i, coordinate)), k),
+                    0,
+                    "{coordinate} at 2^{k}"
+                );
             }
         }
         // The alarm: an index twice, and a plain random sequence.
         assert_eq!(collisions((0..16).map(|i| sobol.word(i.min(14), 3)), 4), 1);
-        assert!(collisions((0..16).map(|i| Stream::new(0, 0, 0, Purpose::Start).word(i)), 4) > 0);
+        assert!(
+            collisions(
+                (0..16).map(|i| Stream::new(0, 0, 0, Purpose::Start).word(i)),
+                4
+            ) > 0
+        );
     }
 
     #[test]
@@ -173,24 +218,43 @@ mod tests {
             for split in 0..=k {
                 let cells = (first..first + (1 << k)).map(|i| {
                     let [x, y] = [sobol.word(i, 0), sobol.word(i, 1)].map(u64::from);
-                    (((x << split >> 32) << (k - split) | (y << (k - split) >> 32)) << (32 - k)) as u32
+                    (((x << split >> 32) << (k - split) | (y << (k - split) >> 32)) << (32 - k))
+                        as u32
                 });
-                assert_eq!(collisions(cells, k), 0, "2^{split} by 2^{} cells", k - split);
+                assert_eq!(
+                    collisions(cells, k),
+                    0,
+                    "2^{split} by 2^{} cells",
+                    k - split
+                );
             }
         }
     }
 
     #[test]
     fn scrambling_is_nested_and_random() {
-        // Over seeds: bit j flips half the time, and flips independently under two prefixes that differ.
+        // Over seeds: bit j flips half the time, and flips independently under two prefixes that
+        // differ.
         let seeds = 4096_u32;
         let flip = |x: u32, seed: u64, j: u32| {
-            ((Scramble::draw(seed, 0, 0).reversed(x.reverse_bits()).reverse_bits() ^ x) >> (31 - j)) & 1
+            ((Scramble::draw(seed, 0, 0)
+                .reversed(x.reverse_bits())
+                .reverse_bits()
+                ^ x)
+                >> (31 - j))
+                & 1
         };
         for j in [0, 1, 3, 8, 20, 31] {
             for prefix in [0_u32, 0x1234_5678, 0xdead_beef, 0xffff_ffff] {
                 let keep = u32::MAX.checked_shl(32 - j).unwrap_or(0);
-                let (a, b) = (prefix & keep, if j == 0 { 0 } else { (prefix & keep) ^ (1 << (32 - j)) });
+                let (a, b) = (
+                    prefix & keep,
+                    if j == 0 {
+                        0
+                    } else {
+                        (prefix & keep) ^ (1 << (32 - j))
+                    },
+                );
                 let (mut ones, mut equal) = (0, 0);
                 for seed in 0..u64::from(seeds) {
                     let bit = flip(a, seed, j);
@@ -198,9 +262,19 @@ mod tests {
                     ones += bit;
                     equal += u32::from(bit == flip(b, seed, j));
                 }
-                let off = |count: u32| (f64::from(count) - f64::from(seeds) / 2.0) / (f64::from(seeds) / 4.0).sqrt();
-                assert!(off(ones).abs() < 4.5, "bit {j} under {prefix:#x}: {} deviations", off(ones));
-                assert!(j == 0 || off(equal).abs() < 4.5, "bit {j} beside {prefix:#x}: {} deviations", off(equal));
+                let off = |count: u32| {
+                    (f64::from(count) - f64::from(seeds) / 2.0) / (f64::from(seeds) / 4.0).sqrt()
+                };
+                assert!(
+                    off(ones).abs() < 4.5,
+                    "bit {j} under {prefix:#x}: {} deviations",
+                    off(ones)
+                );
+                assert!(
+                    j == 0 || off(equal).abs() < 4.5,
+                    "bit {j} beside {prefix:#x}: {} deviations",
+                    off(equal)
+                );
             }
         }
     }
@@ -210,7 +284,8 @@ mod tests {
         let sobol = Sobol::new(TABULATED + 2, 9);
         for coordinate in [0, 1, 1000, TABULATED + 1] {
             let base = 0xffff_fff0;
-            let words: [u32; LANES] = std::array::from_fn(|lane| sobol.word(base + lane as u32, coordinate));
+            let words: [u32; LANES] =
+                std::array::from_fn(|lane| sobol.word(base + lane as u32, coordinate));
             assert_eq!(sobol.lanes(base, coordinate), words);
         }
     }

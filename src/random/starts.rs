@@ -1,12 +1,13 @@
 //! Which starts to draw, and from where.
 //!
-//! `uniform | normal:SD | sobol | lhs | grid | PATH` names a rule; a [`Domain`] is the box that it fills; a
-//! [`Sampler`](super::Sampler) of both gives the points.
+//! `uniform | normal:SD | sobol | lhs | grid | PATH` names a rule; a [`Domain`] is the box that it
+//! fills; a [`Sampler`](super::Sampler) of both gives the points.
 //!
 //! ```
 //! use catchment::random::Starts;
 //! assert_eq!(Starts::parse("normal:0.5").unwrap(), Starts::Normal { sd: 0.5 });
-//! assert_eq!(Starts::parse("sobl").unwrap_err().to_string(), "there are no starts `sobl`, nor such a file; did you mean `sobol`?");
+//! let error = Starts::parse("sobl").unwrap_err().to_string();
+//! assert_eq!(error, "there are no starts `sobl`, nor such a file; did you mean `sobol`?");
 //! ```
 
 use std::fmt;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::points::Points;
+
 /// How starting points are chosen.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Starts {
@@ -22,8 +25,8 @@ pub enum Starts {
     Uniform,
     /// Independent and normal about the domain's middle; not held to the domain.
     Normal {
-        /// Standard deviation of each coordinate, in the coordinate's own units (on a logarithmic axis: of its natural
-        /// logarithm).
+        /// Standard deviation of each coordinate, in the coordinate's own units (on a logarithmic
+        /// axis: of its natural logarithm).
         sd: f64,
     },
     /// Scrambled Sobol' points over the domain.
@@ -44,27 +47,40 @@ impl Starts {
     ///
     /// # Errors
     ///
-    /// [`StartsError::Unknown`] for what is neither, [`StartsError::Spread`] for a bad SD, and the errors of [`Points::read`].
+    /// [`StartsError::Unknown`] for what is neither, [`StartsError::Spread`] for a bad SD, and the
+    /// errors of [`Points::read`].
     pub fn parse(text: &str) -> Result<Self, StartsError> {
         match text {
             "uniform" => return Ok(Self::Uniform),
             "sobol" => return Ok(Self::Sobol),
             "lhs" => return Ok(Self::LatinHypercube),
             "grid" => return Ok(Self::Grid),
-            "normal" => return Err(StartsError::Spread { text: String::new() }),
+            "normal" => {
+                return Err(StartsError::Spread {
+                    text: String::new(),
+                });
+            }
             _ => {}
         }
         if let Some(sd) = text.strip_prefix("normal:") {
             return match sd.parse() {
                 Ok(sd) if f64::is_finite(sd) && sd > 0.0 => Ok(Self::Normal { sd }),
-                _ => Err(StartsError::Spread { text: sd.to_owned() }),
+                _ => Err(StartsError::Spread {
+                    text: sd.to_owned(),
+                }),
             };
         }
         let path = Path::new(text);
         if path.extension().is_none() && !path.exists() {
             let distance = |name: &&str| strsim::damerau_levenshtein(text, name);
-            let nearest = NAMES.into_iter().min_by_key(distance).filter(|name| distance(name) <= 3);
-            return Err(StartsError::Unknown { text: text.to_owned(), nearest });
+            let nearest = NAMES
+                .into_iter()
+                .min_by_key(distance)
+                .filter(|name| distance(name) <= 3);
+            return Err(StartsError::Unknown {
+                text: text.to_owned(),
+                nearest,
+            });
         }
         Points::read(path).map(|points| Self::Points(Arc::new(points)))
     }
@@ -98,7 +114,11 @@ pub struct Domain {
 impl Domain {
     /// The cube `[lo, hi]^dim`, no axis logarithmic.
     pub fn cube(dim: usize, lo: f64, hi: f64) -> Self {
-        Self { lo: vec![lo; dim], hi: vec![hi; dim], log: vec![false; dim] }
+        Self {
+            lo: vec![lo; dim],
+            hi: vec![hi; dim],
+            log: vec![false; dim],
+        }
     }
 
     /// How many coordinates.
@@ -116,8 +136,12 @@ impl Domain {
         if lo == 0 || lo != hi || lo != log {
             return Err(StartsError::Lengths { lo, hi, log });
         }
-        for (coordinate, ((&lo, &hi), &log)) in self.lo.iter().zip(&self.hi).zip(&self.log).enumerate() {
-            let fits = [lo, hi, hi - lo].into_iter().all(|v| (v as f32).is_finite());
+        for (coordinate, ((&lo, &hi), &log)) in
+            self.lo.iter().zip(&self.hi).zip(&self.log).enumerate()
+        {
+            let fits = [lo, hi, hi - lo]
+                .into_iter()
+                .all(|v| (v as f32).is_finite());
             if !fits || lo > hi {
                 return Err(StartsError::Bounds { coordinate, lo, hi });
             }
@@ -126,84 +150,6 @@ impl Domain {
             }
         }
         Ok(())
-    }
-}
-
-/// Points given by the caller, kept as given and rounded to f32 when a restart starts there.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Points {
-    dim: usize,
-    values: Vec<f64>,
-}
-
-impl Points {
-    /// Takes `values` as rows of `dim` coordinates each.
-    ///
-    /// # Errors
-    ///
-    /// [`StartsError::NoPoints`], [`StartsError::Ragged`] if the last row is short, [`StartsError::NotFinite`] for a value that is
-    /// not a finite f32.
-    pub fn new(dim: usize, values: Vec<f64>) -> Result<Self, StartsError> {
-        if dim == 0 || values.is_empty() {
-            return Err(StartsError::NoPoints);
-        }
-        if !values.len().is_multiple_of(dim) {
-            return Err(StartsError::Ragged { row: values.len() / dim + 1, expected: dim, got: values.len() % dim });
-        }
-        match values.iter().position(|&value| !(value as f32).is_finite()) {
-            Some(at) => Err(StartsError::NotFinite { row: at / dim + 1, column: at % dim + 1, value: values[at] }),
-            None => Ok(Self { dim, values }),
-        }
-    }
-
-    /// Reads a text file: one point a line, numbers apart by commas, semicolons or blanks. Blank lines and those that begin with
-    /// `#` are left out, and so is a first line that holds no number (a heading).
-    ///
-    /// # Errors
-    ///
-    /// [`StartsError::Read`], [`StartsError::Number`], and those of [`Points::new`] (rows count from 1, headings left out).
-    pub fn read(path: &Path) -> Result<Self, StartsError> {
-        let text = std::fs::read_to_string(path).map_err(|source| StartsError::Read { path: path.to_owned(), source })?;
-        let (mut values, mut dim, mut row, mut first) = (Vec::new(), 0, 0, true);
-        for (line, content) in text.lines().enumerate().map(|(line, content)| (line + 1, content.trim())) {
-            if content.is_empty() || content.starts_with('#') {
-                continue;
-            }
-            let cells: Vec<&str> = match content.contains([',', ';']) {
-                true => content.split([',', ';']).map(str::trim).collect(),
-                false => content.split_whitespace().collect(),
-            };
-            let heading = std::mem::take(&mut first) && cells.iter().all(|cell| cell.parse::<f64>().is_err());
-            if heading {
-                continue;
-            }
-            row += 1;
-            dim = if row == 1 { cells.len() } else { dim };
-            if cells.len() != dim {
-                return Err(StartsError::Ragged { row, expected: dim, got: cells.len() });
-            }
-            for cell in cells {
-                let number = || StartsError::Number { path: path.to_owned(), line, text: cell.to_owned() };
-                values.push(cell.parse().map_err(|_| number())?);
-            }
-        }
-        Self::new(dim, values)
-    }
-
-    /// How many coordinates a point has.
-    pub fn dim(&self) -> usize {
-        self.dim
-    }
-
-    /// How many points there are, at least one.
-    pub fn rows(&self) -> usize {
-        self.values.len() / self.dim
-    }
-
-    /// The point that restart `restart` starts from: row `restart` modulo [`rows`](Self::rows).
-    pub fn row(&self, restart: u64) -> &[f64] {
-        let row = (restart % self.rows() as u64) as usize;
-        &self.values[row * self.dim..][..self.dim]
     }
 }
 
@@ -219,7 +165,9 @@ pub enum StartsError {
         nearest: Option<&'static str>,
     },
     /// `normal:` without a positive number behind.
-    #[error("starts `normal:SD` need a positive standard deviation, as in `normal:0.5`, not `{text}`")]
+    #[error(
+        "starts `normal:SD` need a positive standard deviation, as in `normal:0.5`, not `{text}`"
+    )]
     Spread {
         /// What stood for SD.
         text: String,
@@ -266,7 +214,9 @@ pub enum StartsError {
         value: f64,
     },
     /// A domain without coordinates, or whose fields differ in length.
-    #[error("a domain needs as many lower as upper ends and log marks, and at least one: got {lo}, {hi} and {log}")]
+    #[error(
+        "a domain needs as many lower as upper ends and log marks, and at least one: got {lo}, {hi} and {log}"
+    )]
     Lengths {
         /// Lower ends.
         lo: usize,
@@ -276,7 +226,9 @@ pub enum StartsError {
         log: usize,
     },
     /// An interval that is empty or that f32 does not hold.
-    #[error("coordinate {coordinate} cannot start in [{lo}, {hi}]: the ends must be ordered and finite 32-bit numbers")]
+    #[error(
+        "coordinate {coordinate} cannot start in [{lo}, {hi}]: the ends must be ordered and finite 32-bit numbers"
+    )]
     Bounds {
         /// Which coordinate, from 0.
         coordinate: usize,
@@ -286,7 +238,9 @@ pub enum StartsError {
         hi: f64,
     },
     /// A logarithmic axis that reaches zero.
-    #[error("coordinate {coordinate} is logarithmic and cannot start from {lo}: its lower end must be positive")]
+    #[error(
+        "coordinate {coordinate} is logarithmic and cannot start from {lo}: its lower end must be positive"
+    )]
     Log {
         /// Which coordinate, from 0.
         coordinate: usize,
@@ -302,7 +256,9 @@ pub enum StartsError {
         got: usize,
     },
     /// More restarts than a Latin hypercube can hold.
-    #[error("a Latin hypercube holds at most {limit} restarts, not {restarts}; take `sobol` or `uniform`")]
+    #[error(
+        "a Latin hypercube holds at most {limit} restarts, not {restarts}; take `sobol` or `uniform`"
+    )]
     TooMany {
         /// How many were asked for.
         restarts: u64,
@@ -327,46 +283,65 @@ mod tests {
         for text in ["uniform", "normal:0.25", "sobol", "lhs", "grid"] {
             assert_eq!(Starts::parse(text).unwrap().to_string(), text);
         }
-        for text in ["normal", "normal:", "normal:-1", "normal:0", "normal:nan", "normal:inf", "normal:x"] {
-            assert!(matches!(Starts::parse(text), Err(StartsError::Spread { .. })), "{text}");
+        for text in [
+            "normal",
+            "normal:",
+            "normal:-1",
+            "normal:0",
+            "normal:nan",
+            "normal:inf",
+            "normal:x",
+        ] {
+            assert!(
+                matches!(Starts::parse(text), Err(StartsError::Spread { .. })),
+                "{text}"
+            );
         }
-        assert!(matches!(Starts::parse("unifrom"), Err(StartsError::Unknown { nearest: Some("uniform"), .. })));
-        assert!(matches!(Starts::parse("hypercubical"), Err(StartsError::Unknown { nearest: None, .. })));
-        assert!(matches!(Starts::parse("no/such/file.csv"), Err(StartsError::Read { .. })));
-    }
-
-    #[test]
-    fn points_are_read_from_text() {
-        let path = std::env::temp_dir().join(format!("catchment-points-{}.csv", std::process::id()));
-        let read = |text: &str| {
-            std::fs::write(&path, text).unwrap();
-            let read = Points::read(&path);
-            std::fs::remove_file(&path).unwrap();
-            read
-        };
-        let points = read("x0, x1\n# two points\n1, 2.5\n\n-3e1;4\n").unwrap();
-        assert_eq!((points.dim(), points.rows()), (2, 2));
-        assert_eq!(points.row(3), [-30.0, 4.0]);
-        assert_eq!(read("1 2 3\n").unwrap(), Points::new(3, vec![1.0, 2.0, 3.0]).unwrap());
-        assert!(matches!(read("1,2\n3\n"), Err(StartsError::Ragged { row: 2, expected: 2, got: 1 })));
-        assert!(matches!(read("1,2\n3,x\n"), Err(StartsError::Number { line: 2, .. })));
-        assert!(matches!(read("1,\n"), Err(StartsError::Number { line: 1, .. })));
-        assert!(matches!(read("1,inf\n"), Err(StartsError::NotFinite { row: 1, column: 2, .. })));
-        assert!(matches!(read("x,y\n"), Err(StartsError::NoPoints)));
-        assert!(matches!(Points::new(2, vec![0.0; 3]), Err(StartsError::Ragged { row: 2, got: 1, .. })));
-        assert!(matches!(Points::new(1, vec![1e39]), Err(StartsError::NotFinite { .. })));
+        assert!(matches!(
+            Starts::parse("unifrom"),
+            Err(StartsError::Unknown {
+                nearest: Some("uniform"),
+                ..
+            })
+        ));
+        assert!(matches!(
+            Starts::parse("hypercubical"),
+            Err(StartsError::Unknown { nearest: None, .. })
+        ));
+        assert!(matches!(
+            Starts::parse("no/such/file.csv"),
+            Err(StartsError::Read { .. })
+        ));
     }
 
     #[test]
     fn bad_domains_are_named() {
         assert!(Domain::cube(3, -1.0, 1.0).check().is_ok());
         assert!(Domain::cube(1, 2.0, 2.0).check().is_ok());
-        assert!(matches!(Domain::cube(0, 0.0, 1.0).check(), Err(StartsError::Lengths { .. })));
-        for (lo, hi) in [(1.0, -1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY), (0.0, 1e39), (-3e38, 3e38)] {
-            assert!(matches!(Domain::cube(2, lo, hi).check(), Err(StartsError::Bounds { coordinate: 0, .. })), "{lo} {hi}");
+        assert!(matches!(
+            Domain::cube(0, 0.0, 1.0).check(),
+            Err(StartsError::Lengths { .. })
+        ));
+        for (lo, hi) in [
+            (1.0, -1.0),
+            (f64::NAN, 1.0),
+            (0.0, f64::INFINITY),
+            (0.0, 1e39),
+            (-3e38, 3e38),
+        ] {
+            assert!(
+                matches!(
+                    Domain::cube(2, lo, hi).check(),
+                    Err(StartsError::Bounds { coordinate: 0, .. })
+                ),
+                "{lo} {hi}"
+            );
         }
         let mut domain = Domain::cube(2, 0.0, 1.0);
         domain.log[1] = true;
-        assert!(matches!(domain.check(), Err(StartsError::Log { coordinate: 1, .. })));
+        assert!(matches!(
+            domain.check(),
+            Err(StartsError::Log { coordinate: 1, .. })
+        ));
     }
 }

@@ -1,6 +1,8 @@
 //! One expression. Operators wait on a stack of their own, so that only brackets nest the parser's calls.
 
-use super::super::ast::{Binding, Expr, ExprKind, IndexClause, Infix, Prefix, Span, Subscript};
+use super::super::ast::{
+    Binding, Expr, ExprKind, IndexClause, Infix, Name, Prefix, Span, Subscript,
+};
 use super::super::diagnostic::DiagnosticKind;
 use super::super::lexer::{NESTING_LIMIT, Token, TokenKind};
 use super::{Parsed, Parser, RESERVED, to};
@@ -200,7 +202,10 @@ impl Parser<'_> {
         while self.peek().kind == TokenKind::OpenSquare {
             // Each subscript holds all before it.
             self.nest(self.peek())?;
-            expr = self.subscript(expr)?;
+            let (subscripts, end) = self.subscripts()?;
+            let span = to(expr.span, end);
+            let kind = ExprKind::Subscript(Box::new(expr), subscripts);
+            expr = Expr { kind, span };
         }
         self.nesting = outside;
         Ok(expr)
@@ -259,18 +264,29 @@ impl Parser<'_> {
         let function = self.name("a function")?;
         let open = self.advance();
         self.nest(open)?;
+        let index = match self.peek_at(1).kind {
+            TokenKind::In => Some(Box::new(self.index_clause()?)),
+            _ => None,
+        };
         let mut arguments = Vec::new();
-        let mut index = None;
-        if self.peek_at(1).kind == TokenKind::In {
-            index = Some(Box::new(self.index_clause()?));
-            arguments.push(self.operators()?);
-        } else if self.peek().kind != TokenKind::CloseRound {
-            arguments.push(self.operators()?);
-            while self.eat(TokenKind::Comma) {
+        if index.is_some() || self.peek().kind != TokenKind::CloseRound {
+            loop {
                 arguments.push(self.operators()?);
+                if index.is_some() || !self.eat(TokenKind::Comma) {
+                    break;
+                }
             }
         }
         self.nesting -= 1;
+        self.close_call(function, arguments, index)
+    }
+
+    fn close_call(
+        &mut self,
+        function: Name,
+        arguments: Vec<Expr>,
+        index: Option<Box<IndexClause>>,
+    ) -> Parsed<Expr> {
         let expected = match index {
             Some(_) => "an operator or `)`",
             None => "an operator, `,` or `)`",
@@ -307,52 +323,54 @@ impl Parser<'_> {
         Ok(IndexClause { name, start, end })
     }
 
-    fn subscript(&mut self, base: Expr) -> Parsed<Expr> {
+    /// The bracket after a value, and where it ends.
+    fn subscripts(&mut self) -> Parsed<(Vec<Subscript>, Span)> {
         self.advance();
-        let mut subscripts = vec![self.subscript_entry()?];
-        while self.eat(TokenKind::Comma) {
-            subscripts.push(self.subscript_entry()?);
+        let mut subscripts = Vec::new();
+        loop {
+            let first = self.at;
+            let mut bounds = Vec::new();
+            loop {
+                let is_left_out = matches!(
+                    self.peek().kind,
+                    TokenKind::Colon | TokenKind::Comma | TokenKind::CloseSquare
+                );
+                bounds.push(if is_left_out {
+                    None
+                } else {
+                    Some(self.operators()?)
+                });
+                if bounds.len() == 3 || !self.eat(TokenKind::Colon) {
+                    break;
+                }
+            }
+            subscripts.push(self.subscript(first, bounds)?);
+            if !self.eat(TokenKind::Comma) {
+                break;
+            }
         }
         let close = self.close(TokenKind::CloseSquare, "an operator, `:`, `,` or `]`")?;
-        let span = to(base.span, close.span);
-        Ok(Expr {
-            kind: ExprKind::Subscript(Box::new(base), subscripts),
-            span,
-        })
+        Ok((subscripts, close.span))
     }
 
-    fn subscript_entry(&mut self) -> Parsed<Subscript> {
-        let first = self.peek();
-        if matches!(first.kind, TokenKind::CloseSquare | TokenKind::Comma) {
-            return Err(self.unexpected("an index, or a slice as `1:`"));
+    /// One subscript from the bounds between its colons; `first` is its first token.
+    fn subscript(&self, first: usize, bounds: Vec<Option<Expr>>) -> Parsed<Subscript> {
+        let is_slice = bounds.len() > 1;
+        let mut bounds = bounds.into_iter();
+        let mut bound = || bounds.next().flatten();
+        let (start, end, step) = (bound(), bound(), bound());
+        if is_slice {
+            let span = to(self.tokens[first].span, self.tokens[self.at - 1].span);
+            return Ok(Subscript::Slice {
+                start,
+                end,
+                step,
+                span,
+            });
         }
-        let start = self.slice_bound()?;
-        if self.peek().kind != TokenKind::Colon
-            && let Some(index) = start
-        {
-            return Ok(Subscript::At(index));
-        }
-        let mut last = self.expect(TokenKind::Colon, "`:`")?.span;
-        let end = self.slice_bound()?;
-        last = end.as_ref().map_or(last, |end| end.span);
-        let mut step = None;
-        if self.peek().kind == TokenKind::Colon {
-            last = self.advance().span;
-            step = self.slice_bound()?;
-            last = step.as_ref().map_or(last, |step| step.span);
-        }
-        Ok(Subscript::Slice {
-            start,
-            end,
-            step,
-            span: to(first.span, last),
-        })
-    }
-
-    fn slice_bound(&mut self) -> Parsed<Option<Expr>> {
-        match self.peek().kind {
-            TokenKind::Colon | TokenKind::Comma | TokenKind::CloseSquare => Ok(None),
-            _ => self.operators().map(Some),
+        match start {
+            Some(index) => Ok(Subscript::At(index)),
+            None => Err(self.unexpected("an index, or a slice as `1:`")),
         }
     }
 

@@ -1,0 +1,139 @@
+//! A lane's number type, and the vector instructions that a loop over lanes is compiled for.
+
+use crate::graph::{Binary, LaneLoop, Law, Unary};
+use crate::outcome::Column;
+use crate::random::{normal_pair, normal_pair_f64, uniform};
+
+/// How many lanes one turn of an inner loop takes.
+pub(crate) const CHUNK: usize = 32;
+
+/// `f32` or `f64`.
+pub(crate) trait Lane: Copy + Default + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
+    /// From the host's number.
+    fn of(value: f64) -> Self;
+    /// To the host's number.
+    fn to(self) -> f64;
+    /// From a start.
+    fn from_start(value: f32) -> Self;
+    /// One operator over a chunk.
+    fn unary(op: Unary, a: &[Self; CHUNK], out: &mut [Self; CHUNK]);
+    /// Gives `with` the operator's function.
+    fn binary<L: LaneLoop<Self>>(op: Binary, with: L);
+    /// Four draws from four words.
+    fn draw(law: Law, words: [u32; 4]) -> [Self; 4];
+    /// Numbers as a column.
+    fn column(values: Vec<Self>) -> Column;
+}
+
+impl Lane for f32 {
+    fn of(value: f64) -> f32 {
+        value as f32
+    }
+    fn to(self) -> f64 {
+        f64::from(self)
+    }
+    fn from_start(value: f32) -> f32 {
+        value
+    }
+    #[inline(always)]
+    fn unary(op: Unary, a: &[f32; CHUNK], out: &mut [f32; CHUNK]) {
+        op.lanes32(a, out);
+    }
+    #[inline(always)]
+    fn binary<L: LaneLoop<f32>>(op: Binary, with: L) {
+        op.lanes32(with);
+    }
+    #[inline(always)]
+    fn draw(law: Law, words: [u32; 4]) -> [f32; 4] {
+        match law {
+            Law::Uniform => words.map(uniform),
+            Law::Normal => {
+                let ((a, b), (c, d)) = (normal_pair(words[0], words[1]), normal_pair(words[2], words[3]));
+                [a, b, c, d]
+            }
+        }
+    }
+    fn column(values: Vec<f32>) -> Column {
+        Column::F32(values)
+    }
+}
+
+impl Lane for f64 {
+    fn of(value: f64) -> f64 {
+        value
+    }
+    fn to(self) -> f64 {
+        self
+    }
+    fn from_start(value: f32) -> f64 {
+        f64::from(value)
+    }
+    #[inline(always)]
+    fn unary(op: Unary, a: &[f64; CHUNK], out: &mut [f64; CHUNK]) {
+        op.lanes64(a, out);
+    }
+    #[inline(always)]
+    fn binary<L: LaneLoop<f64>>(op: Binary, with: L) {
+        op.lanes64(with);
+    }
+    #[inline(always)]
+    fn draw(law: Law, words: [u32; 4]) -> [f64; 4] {
+        match law {
+            Law::Uniform => words.map(|w| f64::from(uniform(w))),
+            Law::Normal => {
+                let ((a, b), (c, d)) = (normal_pair_f64(words[0], words[1]), normal_pair_f64(words[2], words[3]));
+                [a, b, c, d]
+            }
+        }
+    }
+    fn column(values: Vec<f64>) -> Column {
+        Column::F64(values)
+    }
+}
+
+/// The widest vector instructions of this machine; the results are the same bits at every width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Width {
+    /// What every machine of this architecture has.
+    Baseline,
+    /// 256 bits.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// 512 bits.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Width {
+    /// Looks at the machine; `CATCHMENT_SIMD=baseline|avx2` asks for less.
+    pub(crate) fn detect() -> Width {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let asked = std::env::var("CATCHMENT_SIMD").unwrap_or_default();
+            if asked == "baseline" {
+                return Width::Baseline;
+            }
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") && asked != "avx2" {
+                return Width::Avx512;
+            }
+            if is_x86_feature_detected!("avx2") {
+                return Width::Avx2;
+            }
+        }
+        Width::Baseline
+    }
+
+    /// As it is told to a person.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Width::Baseline => "SSE2",
+            #[cfg(not(target_arch = "x86_64"))]
+            Width::Baseline => "128-bit SIMD",
+            #[cfg(target_arch = "x86_64")]
+            Width::Avx2 => "AVX2",
+            #[cfg(target_arch = "x86_64")]
+            Width::Avx512 => "AVX-512",
+        }
+    }
+}

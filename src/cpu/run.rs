@@ -1,0 +1,303 @@
+//! Runs a tape over one block of lanes, compiled for each width of vector instructions.
+
+use super::lane::{CHUNK, Lane, Width};
+use super::tape::{Op, Operand, Space, Tape};
+use crate::graph::{LaneLoop, Law};
+use crate::random::{Purpose, philox4x32};
+
+/// One block's slab and what its lanes are.
+pub(super) struct Block<F> {
+    /// Rows of `lanes` numbers.
+    pub(super) slab: Vec<F>,
+    /// Lanes, a multiple of [`CHUNK`].
+    pub(super) lanes: usize,
+    /// Which of the two parameter arrays is before the step.
+    pub(super) flip: usize,
+    /// The seed's two words.
+    pub(super) key: [u32; 2],
+    /// The number of the first lane's restart.
+    pub(super) first: u64,
+    counters: Vec<u32>,
+}
+
+impl<F: Lane> Block<F> {
+    pub(super) fn new(tape_rows: usize, vars: usize, lanes: usize, key: [u32; 2]) -> Block<F> {
+        Block {
+            slab: vec![F::default(); tape_rows * lanes],
+            lanes,
+            flip: 0,
+            key,
+            first: 0,
+            counters: vec![0; vars],
+        }
+    }
+
+    /// A row of the slab.
+    pub(super) fn row(&self, row: usize) -> &[F] {
+        &self.slab[row * self.lanes..][..self.lanes]
+    }
+
+    /// A row of the slab.
+    pub(super) fn row_mut(&mut self, row: usize) -> &mut [F] {
+        &mut self.slab[row * self.lanes..][..self.lanes]
+    }
+
+    /// Coordinate `i` before the step.
+    pub(super) fn x(&self, tape: &Tape<F>, i: usize) -> &[F] {
+        self.row(tape.x[self.flip] + i)
+    }
+
+    /// Where an output lies, as a row or a number that all lanes share.
+    pub(super) fn output(&self, tape: &Tape<F>, operand: Operand, host: &[F]) -> Output<'_, F> {
+        match operand.space {
+            Space::Row => Output::Row(self.row(operand.base as usize)),
+            Space::X => Output::Row(self.row(tape.x[self.flip] + operand.base as usize)),
+            Space::Next => Output::Row(self.row(tape.x[1 - self.flip] + operand.base as usize)),
+            Space::Shared => Output::Shared(tape.shared[operand.base as usize]),
+            Space::Host => Output::Shared(host[operand.base as usize]),
+        }
+    }
+}
+
+/// A scalar output of a block.
+pub(super) enum Output<'a, F> {
+    /// One number a lane.
+    Row(&'a [F]),
+    /// The same for all.
+    Shared(F),
+}
+
+impl<F: Lane> Output<'_, F> {
+    /// The lane's number.
+    pub(super) fn at(&self, lane: usize) -> F {
+        match self {
+            Output::Row(row) => row[lane],
+            Output::Shared(v) => *v,
+        }
+    }
+
+    /// Whether any lane's number is above `limit` or is no number.
+    pub(super) fn any_above(&self, limit: F) -> bool {
+        match self {
+            Output::Row(row) => row.iter().fold(false, |any, &v| any | (v > limit)),
+            Output::Shared(v) => *v > limit,
+        }
+    }
+}
+
+/// Runs the tape once: one step, or one evaluation. `host` holds the step's host scalars.
+pub(super) fn run<F: Lane>(width: Width, tape: &Tape<F>, block: &mut Block<F>, host: &[F], step: u32) {
+    match width {
+        Width::Baseline => interpret(tape, block, host, step),
+        // SAFETY: `Width::detect` saw the feature on this machine.
+        #[cfg(target_arch = "x86_64")]
+        Width::Avx2 => unsafe { with_avx2(tape, block, host, step) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Width::Avx512 => unsafe { with_avx512(tape, block, host, step) },
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn with_avx2<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, host: &[F], step: u32) {
+    interpret(tape, block, host, step);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl")]
+fn with_avx512<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, host: &[F], step: u32) {
+    interpret(tape, block, host, step);
+}
+
+/// Where an operand's numbers are.
+#[derive(Clone, Copy)]
+enum Source<F> {
+    Row(*const F),
+    All(F),
+}
+
+/// Copies a chunk, or spreads a shared number over one.
+///
+/// # Safety
+/// A row's pointer has `at + CHUNK` numbers behind it.
+#[inline(always)]
+unsafe fn chunk<F: Lane>(source: Source<F>, at: usize) -> [F; CHUNK] {
+    match source {
+        // SAFETY: the caller's promise.
+        Source::Row(row) => unsafe { row.add(at).cast::<[F; CHUNK]>().read_unaligned() },
+        Source::All(v) => [v; CHUNK],
+    }
+}
+
+struct Places<'a, F> {
+    tape: &'a Tape<F>,
+    host: &'a [F],
+    base: *mut F,
+    rows: usize,
+    lanes: usize,
+    x: usize,
+    next: usize,
+}
+
+impl<F: Lane> Places<'_, F> {
+    #[inline(always)]
+    fn index(&self, operand: Operand, counters: &[u32]) -> usize {
+        let mut place = operand.base;
+        for (var, step) in operand.terms {
+            if step != 0 {
+                place += step * counters[var as usize] as i32;
+            }
+        }
+        place as usize
+    }
+
+    #[inline(always)]
+    fn row(&self, operand: Operand, counters: &[u32]) -> *mut F {
+        let place = self.index(operand, counters);
+        let row = match operand.space {
+            Space::X => self.x + place,
+            Space::Next => self.next + place,
+            _ => place,
+        };
+        assert!(row < self.rows, "a tape stays inside its slab");
+        // SAFETY: the row is inside the slab, as just checked.
+        unsafe { self.base.add(row * self.lanes) }
+    }
+
+    #[inline(always)]
+    fn source(&self, operand: Operand, counters: &[u32]) -> Source<F> {
+        match operand.space {
+            Space::Shared => Source::All(self.tape.shared[self.index(operand, counters)]),
+            Space::Host => Source::All(self.host[operand.base as usize]),
+            _ => Source::Row(self.row(operand, counters)),
+        }
+    }
+}
+
+/// The loop of one two-argument operator, compiled for every operator and every mix of rows and shared numbers.
+struct Pairs<F> {
+    to: *mut F,
+    a: Source<F>,
+    b: Source<F>,
+    lanes: usize,
+}
+
+impl<F: Lane> LaneLoop<F> for Pairs<F> {
+    #[inline(always)]
+    fn run(self, f: impl Fn(F, F) -> F + Copy) {
+        for at in (0..self.lanes).step_by(CHUNK) {
+            // SAFETY: rows have `lanes` numbers, a multiple of `CHUNK`; chunks are copied before they are written, so a
+            // result may lie where an argument was.
+            unsafe {
+                let mut out = [F::default(); CHUNK];
+                match (self.a, self.b) {
+                    (Source::Row(_), Source::Row(_)) => {
+                        let (a, b) = (chunk(self.a, at), chunk(self.b, at));
+                        for i in 0..CHUNK {
+                            out[i] = f(a[i], b[i]);
+                        }
+                    }
+                    (Source::Row(_), Source::All(b)) => {
+                        let a = chunk(self.a, at);
+                        for i in 0..CHUNK {
+                            out[i] = f(a[i], b);
+                        }
+                    }
+                    (Source::All(a), _) => {
+                        let b = chunk(self.b, at);
+                        for i in 0..CHUNK {
+                            out[i] = f(a, b[i]);
+                        }
+                    }
+                }
+                self.to.add(at).cast::<[F; CHUNK]>().write_unaligned(out);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn interpret<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, host: &[F], step: u32) {
+    let lanes = block.lanes;
+    let rows = block.slab.len() / lanes;
+    let (key, first) = (block.key, block.first);
+    let (x, next) = (tape.x[block.flip], tape.x[1 - block.flip]);
+    let counters = &mut block.counters;
+    let places = Places { tape, host, base: block.slab.as_mut_ptr(), rows, lanes, x, next };
+    let mut at = 0;
+    while let Some(op) = tape.ops.get(at) {
+        at += 1;
+        match *op {
+            Op::Loop { var, count, end } => {
+                counters[var as usize] = 0;
+                if count == 0 {
+                    at = end as usize + 1;
+                }
+            }
+            Op::End { var, start } => {
+                let Op::Loop { count, .. } = tape.ops[start as usize] else { continue };
+                counters[var as usize] += 1;
+                if counters[var as usize] < count {
+                    at = start as usize + 1;
+                }
+            }
+            Op::Copy { to, a } => {
+                let (to, a) = (places.row(to, counters), places.source(a, counters));
+                for at in (0..lanes).step_by(CHUNK) {
+                    // SAFETY: rows have `lanes` numbers.
+                    unsafe { to.add(at).cast::<[F; CHUNK]>().write_unaligned(chunk(a, at)) };
+                }
+            }
+            Op::Unary { op, to, a } => {
+                let (to, a) = (places.row(to, counters), places.source(a, counters));
+                for at in (0..lanes).step_by(CHUNK) {
+                    let mut out = [F::default(); CHUNK];
+                    // SAFETY: rows have `lanes` numbers; the chunk is copied before it is written.
+                    unsafe {
+                        F::unary(op, &chunk(a, at), &mut out);
+                        to.add(at).cast::<[F; CHUNK]>().write_unaligned(out);
+                    }
+                }
+            }
+            Op::Binary { op, to, a, b } => {
+                let to = places.row(to, counters);
+                F::binary(op, Pairs { to, a: places.source(a, counters), b: places.source(b, counters), lanes });
+            }
+            Op::Select { to, c, a, b } => {
+                let to = places.row(to, counters);
+                let (c, a, b) = (places.source(c, counters), places.source(a, counters), places.source(b, counters));
+                let zero = F::default();
+                for at in (0..lanes).step_by(CHUNK) {
+                    // SAFETY: rows have `lanes` numbers; chunks are copied before they are written.
+                    unsafe {
+                        let (c, a, b) = (chunk(c, at), chunk(a, at), chunk(b, at));
+                        let mut out = [zero; CHUNK];
+                        for i in 0..CHUNK {
+                            out[i] = if c[i] != zero { a[i] } else { b[i] };
+                        }
+                        to.add(at).cast::<[F; CHUNK]>().write_unaligned(out);
+                    }
+                }
+            }
+            Op::Draw { site, law, to, block } => {
+                let block = places.index(block, counters) as u32;
+                let to = places.row(to, counters);
+                draw(law, to, lanes, key, first, step, Purpose::Draw(site as u8).tag(block));
+            }
+        }
+    }
+}
+
+/// Four rows of draws from `to` on, one word each from every lane's own Philox block.
+#[inline(always)]
+fn draw<F: Lane>(law: Law, to: *mut F, lanes: usize, key: [u32; 2], first: u64, step: u32, tag: u32) {
+    for lane in 0..lanes {
+        let restart = first + lane as u64;
+        let words = philox4x32([restart as u32, (restart >> 32) as u32, step, tag], key);
+        for (k, v) in F::draw(law, words).into_iter().enumerate() {
+            // SAFETY: a draw's four rows lie one after the other in the slab.
+            unsafe { *to.add(k * lanes + lane) = v };
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Engines: the CPU's and the GPU's behind one handle.
+//!
+//! ```
+//! use catchment::{Engine, Plan, Surface};
+//! let plan = Plan::new(Surface::named("sphere", Some(3))?).optimizer("sgd(lr=0.1)").restarts(100).steps(50).resolve()?;
+//! let outcome = Engine::cpu().run(&plan)?;
+//! assert_eq!(outcome.configurations[0].success.unwrap().count, 100);
+//! # Ok::<(), catchment::Error>(())
+//! ```
+
+use crate::cpu::CpuEngine;
+use crate::error::Error;
+use crate::gpu::{self, GpuEngine};
+use crate::outcome::{Batch, DeviceInfo, Event, Flow, Outcome, Summary, Timing};
+use crate::plan::{Plan, Precision};
+use crate::surface::Surface;
+
+/// What an engine does; both do it with the same bits for every chunk and thread count.
+pub(crate) trait Backend {
+    /// Where it runs.
+    fn device(&self) -> DeviceInfo;
+    /// Descends, giving out batches by configuration and restart, in order.
+    fn descend(&self, plan: &Plan, receive: &mut dyn FnMut(Event) -> Flow) -> Result<Timing, Error>;
+    /// Values and gradients at points, row-major.
+    fn evaluate(&self, surface: &Surface, points: &[f64], precision: Precision) -> Result<Evaluated, Error>;
+    /// How restarts are laid out for this plan: what `bench` prints.
+    fn layout(&self, plan: &Plan) -> Result<String, Error>;
+}
+
+/// Values and gradients at points.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluated {
+    /// One a point.
+    pub value: Vec<f64>,
+    /// Row-major, one row a point.
+    pub gradient: Vec<f64>,
+}
+
+/// Which device to run on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// The best real GPU, else the CPU; a software GPU only where `CATCHMENT_GPU=require`.
+    #[default]
+    Auto,
+    /// The CPU engine.
+    Cpu,
+    /// The best GPU, a software one included.
+    Gpu,
+    /// By index in [`devices`], part of its name, or `pci:BUS`.
+    Named(String),
+}
+
+impl DeviceChoice {
+    /// Reads `auto`, `cpu`, `gpu`, an index, a name or `pci:BUS`.
+    pub fn parse(text: &str) -> DeviceChoice {
+        match text {
+            "auto" => DeviceChoice::Auto,
+            "cpu" => DeviceChoice::Cpu,
+            "gpu" => DeviceChoice::Gpu,
+            other => DeviceChoice::Named(other.to_owned()),
+        }
+    }
+}
+
+/// An engine, opened.
+pub struct Engine {
+    backend: Box<dyn Backend>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("device", &self.device()).finish()
+    }
+}
+
+impl Engine {
+    /// The best real GPU, else the CPU.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`] where `CATCHMENT_GPU=require` and there is no GPU.
+    pub fn auto() -> Result<Engine, Error> {
+        Engine::open(&DeviceChoice::Auto, 0)
+    }
+
+    /// The CPU engine on all cores.
+    pub fn cpu() -> Engine {
+        Engine { backend: Box::new(CpuEngine::new(0)) }
+    }
+
+    /// Opens a device; `threads` is the CPU engine's, 0 for all cores.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`] or [`Error::Device`].
+    pub fn open(choice: &DeviceChoice, threads: usize) -> Result<Engine, Error> {
+        let cpu = || Engine { backend: Box::new(CpuEngine::new(threads)) };
+        let gpu = |engine: GpuEngine| Engine { backend: Box::new(engine) };
+        match choice {
+            DeviceChoice::Cpu => Ok(cpu()),
+            DeviceChoice::Gpu => GpuEngine::best(true).map(gpu),
+            DeviceChoice::Named(name) => match gpu::find(name)? {
+                None => Ok(cpu()),
+                Some(index) => GpuEngine::by_index(index).map(gpu),
+            },
+            DeviceChoice::Auto => match std::env::var("CATCHMENT_GPU").as_deref() {
+                Ok("off") => Ok(cpu()),
+                Ok("require") => GpuEngine::best(true).map(gpu),
+                _ => Ok(GpuEngine::best(false).map_or_else(|_| cpu(), gpu)),
+            },
+        }
+    }
+
+    /// Where it runs.
+    pub fn device(&self) -> DeviceInfo {
+        self.backend.device()
+    }
+
+    /// How the kernel of this plan is laid out: `straight`, `loops`, `storage`.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn layout(&self, plan: &Plan) -> Result<String, Error> {
+        self.backend.layout(plan)
+    }
+
+    /// Runs a plan and summarises it.
+    ///
+    /// # Errors
+    /// [`Error::Device`], [`Error::TooLarge`], [`Error::PrecisionOnGpu`].
+    pub fn run(&self, plan: &Plan) -> Result<Outcome, Error> {
+        self.stream(plan, |_| Flow::Continue)
+    }
+
+    /// Runs a plan, summarises it and keeps every batch.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn collect(&self, plan: &Plan) -> Result<(Outcome, Vec<Batch>), Error> {
+        let mut batches = Vec::new();
+        let outcome = self.stream(plan, |event| {
+            if let Event::Batch(batch) = event {
+                batches.push(batch.clone());
+            }
+            Flow::Continue
+        })?;
+        Ok((outcome, batches))
+    }
+
+    /// Runs a plan and hands out batches, traces and progress as they come; memory stays bounded.
+    ///
+    /// # Errors
+    /// As [`Engine::run`], and [`Error::Cancelled`] where `receive` says stop.
+    pub fn stream(&self, plan: &Plan, mut receive: impl FnMut(&Event) -> Flow) -> Result<Outcome, Error> {
+        let mut summary = Summary::new(plan);
+        let timing = self.backend.descend(plan, &mut |event| {
+            if let Event::Batch(batch) = &event {
+                summary.add(batch);
+            }
+            receive(&event)
+        })?;
+        Ok(summary.finish(self.device(), timing))
+    }
+
+    /// Values and gradients at points (row-major, `surface.dim()` numbers each).
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn evaluate(&self, surface: &Surface, points: &[f64], precision: Precision) -> Result<Evaluated, Error> {
+        self.backend.evaluate(surface, points, precision)
+    }
+}

@@ -1,0 +1,187 @@
+//! Everything that can go wrong, in one enum with typed payloads.
+
+use crate::language::Diagnostic;
+use crate::random::StartsError;
+use std::path::PathBuf;
+
+fn hint(nearest: &Option<String>) -> String {
+    nearest.as_ref().map_or(String::new(), |n| format!("; did you mean `{n}`?"))
+}
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A mistake in a formula, surface or optimizer text.
+    #[error("{0}")]
+    Formula(#[from] Box<Diagnostic>),
+    /// No such surface in the catalog.
+    #[error("unknown surface `{name}`{}", hint(.nearest))]
+    UnknownSurface {
+        /// As asked for.
+        name: String,
+        /// The nearest that exists.
+        nearest: Option<String>,
+    },
+    /// No such optimizer in the catalog.
+    #[error("unknown optimizer `{name}`{}", hint(.nearest))]
+    UnknownOptimizer {
+        /// As asked for.
+        name: String,
+        /// The nearest that exists.
+        nearest: Option<String>,
+    },
+    /// A surface with a free dimension, and none given.
+    #[error("`{surface}` has a free dimension: give one (on the command line `-d {minimum}`)")]
+    DimensionMissing {
+        /// The surface.
+        surface: String,
+        /// Its smallest dimension.
+        minimum: u32,
+    },
+    /// A dimension that the surface does not have.
+    #[error("`{surface}` in {dim} dimensions: {rule}")]
+    Dimension {
+        /// The surface.
+        surface: String,
+        /// As asked for.
+        dim: u32,
+        /// What the surface has.
+        rule: DimensionRule,
+    },
+    /// A start sampler that does not fit.
+    #[error(transparent)]
+    Starts(#[from] StartsError),
+    /// A number of the plan outside its range.
+    #[error("{name} is {value}: {expected}")]
+    Setting {
+        /// Which.
+        name: &'static str,
+        /// As given.
+        value: f64,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// A hyperparameter whose value is not finite.
+    #[error("hyperparameter `{name}` of `{optimizer}` is {value} at step {step}")]
+    HyperNotFinite {
+        /// The optimizer.
+        optimizer: String,
+        /// The hyperparameter.
+        name: String,
+        /// The value.
+        value: f64,
+        /// The step.
+        step: u64,
+    },
+    /// A constant of the formula beyond single precision.
+    #[error("the constant {value:e} does not fit single precision; `--precision f64` may hold it")]
+    ConstantOutOfRange {
+        /// The constant.
+        value: f64,
+    },
+    /// A formula that no kernel form can take.
+    #[error("`{surface}` in {dim} dimensions is too large to compile: more than {limit} instructions")]
+    TooLarge {
+        /// The surface.
+        surface: String,
+        /// The dimension.
+        dim: u32,
+        /// The most instructions.
+        limit: usize,
+    },
+    /// No device of that description.
+    #[error("no device `{wanted}`; there are: {available}")]
+    NoDevice {
+        /// As asked for.
+        wanted: String,
+        /// What there is.
+        available: String,
+    },
+    /// Double precision asked of a GPU.
+    #[error("double precision runs on the CPU engine: WGSL has no 64-bit functions")]
+    PrecisionOnGpu,
+    /// The device failed.
+    #[error("device `{device}`: {problem}")]
+    Device {
+        /// The device.
+        device: String,
+        /// What failed.
+        problem: DeviceProblem,
+    },
+    /// A file that could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The caller asked to stop.
+    #[error("stopped on request")]
+    Cancelled,
+}
+
+/// What a surface says of its dimension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DimensionRule {
+    /// It has a fixed one.
+    #[error("its dimension is {0}")]
+    Fixed(u32),
+    /// It has a least.
+    #[error("its dimension is at least {0}")]
+    AtLeast(u32),
+    /// It comes in multiples.
+    #[error("its dimension is a multiple of {0}")]
+    MultipleOf(u32),
+    /// The engine's own limit.
+    #[error("the largest dimension is {0}")]
+    AtMost(u32),
+}
+
+/// How a device fails.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceProblem {
+    /// It could not be opened.
+    #[error("cannot be opened: {0}")]
+    Open(String),
+    /// It is gone: reset, unplugged or out of time.
+    #[error("was lost (reset, or a kernel ran too long): {0}")]
+    Lost(String),
+    /// A buffer or pipeline could not be made.
+    #[error("refused work: {0}")]
+    Refused(String),
+    /// What came back was not written by the kernel.
+    #[error("returned results that its kernel did not write")]
+    Unwritten,
+}
+
+impl Error {
+    /// The exit code of a process that ends with this error.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Formula(_) | Error::ConstantOutOfRange { .. } | Error::TooLarge { .. } => 78,
+            Error::UnknownSurface { .. }
+            | Error::UnknownOptimizer { .. }
+            | Error::DimensionMissing { .. }
+            | Error::Dimension { .. }
+            | Error::Setting { .. }
+            | Error::HyperNotFinite { .. }
+            | Error::PrecisionOnGpu => 2,
+            Error::Starts(error) => starts_code(error),
+            Error::NoDevice { .. } | Error::Device { .. } => 69,
+            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => 66,
+            Error::Io { .. } => 74,
+            Error::Cancelled => 130,
+        }
+    }
+}
+
+fn starts_code(error: &StartsError) -> u8 {
+    match error {
+        StartsError::Read { .. } => 66,
+        StartsError::Number { .. } | StartsError::Ragged { .. } | StartsError::NoPoints | StartsError::NotFinite { .. } => 65,
+        StartsError::PointsDim { .. } => 65,
+        _ => 2,
+    }
+}

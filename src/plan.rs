@@ -1,0 +1,409 @@
+//! What to run, fully checked: resolving a [`Plan`] is the last place where a user's mistake can surface.
+//!
+//! ```
+//! use catchment::{Plan, Surface};
+//! let plan = Plan::new(Surface::named("rastrigin", Some(2))?)
+//!     .optimizer("sgd(lr=[0.001, 0.002])")
+//!     .restarts(1000)
+//!     .steps(200)
+//!     .resolve()?;
+//! assert_eq!(plan.configurations().len(), 2);
+//! # Ok::<(), catchment::Error>(())
+//! ```
+
+use crate::error::Error;
+use crate::graph::{Node, NodeId, simplify};
+use crate::optimizer::{Chain, Configuration, HyperValue, configurations};
+use crate::random::{Sampler, Starts};
+use crate::step::{Bounds, Evaluation, Step, StepNeeds, compose};
+use crate::surface::Surface;
+use std::sync::Arc;
+
+/// The number type of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// Single, on every device.
+    #[default]
+    F32,
+    /// Double, on the CPU.
+    F64,
+}
+
+impl Precision {
+    /// `f32` or `f64`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::F64 => "f64",
+        }
+    }
+}
+
+/// When a restart stops before its last step.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Stopping {
+    /// Stop as converged where the gradient's Euclidean norm is at most this.
+    pub gradient: Option<f64>,
+    /// Stop as stalled where a step changes the value by at most this times `max(1, |value|)`.
+    pub change: Option<f64>,
+    /// Stop at the target where the value is at most this.
+    pub target: Option<f64>,
+}
+
+/// Which points of a run are recorded on the way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// Steps to record, ascending; step 0 is the start.
+    pub steps: Vec<u64>,
+    /// Record this many restarts of every configuration, from the first.
+    pub restarts: u64,
+}
+
+/// A plan under construction; [`PlanBuilder::resolve`] checks it.
+#[derive(Clone, Debug)]
+pub struct PlanBuilder {
+    surface: Surface,
+    optimizers: Vec<String>,
+    restarts: u64,
+    steps: u64,
+    seed: u64,
+    first: u64,
+    starts: Starts,
+    bounds: Bounds,
+    stopping: Stopping,
+    success: f64,
+    precision: Precision,
+    chunk: Option<u64>,
+    trace: Trace,
+    points: bool,
+}
+
+/// A checked plan: engines take nothing else.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    builder: PlanBuilder,
+    configurations: Vec<Configuration>,
+    programs: Vec<Program>,
+    sampler: Arc<Sampler>,
+    evaluation: Arc<Evaluation>,
+}
+
+/// Configurations that share a kernel.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The chain.
+    pub chain: Arc<Chain>,
+    /// One step of it.
+    pub step: Arc<Step>,
+    /// Numbers of the configurations.
+    pub configurations: Vec<usize>,
+}
+
+impl PlanBuilder {
+    /// Adds an optimizer: a catalog name, a call, a chain or a path. Lists in it are a grid of configurations.
+    pub fn optimizer(mut self, text: impl Into<String>) -> Self {
+        self.optimizers.push(text.into());
+        self
+    }
+
+    /// Restarts of every configuration (default 1000).
+    pub fn restarts(mut self, restarts: u64) -> Self {
+        self.restarts = restarts;
+        self
+    }
+
+    /// Steps of every restart (default 1000).
+    pub fn steps(mut self, steps: u64) -> Self {
+        self.steps = steps;
+        self
+    }
+
+    /// The seed of all random numbers (default 0).
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The number of the first restart (default 0): restart 500 is the same whether run alone or among a million.
+    pub fn first(mut self, first: u64) -> Self {
+        self.first = first;
+        self
+    }
+
+    /// Where restarts start (default uniform in the domain).
+    pub fn starts(mut self, starts: Starts) -> Self {
+        self.starts = starts;
+        self
+    }
+
+    /// What happens at the ends of the domain (default nothing).
+    pub fn bounds(mut self, bounds: Bounds) -> Self {
+        self.bounds = bounds;
+        self
+    }
+
+    /// When restarts stop early (default never, but for blow-ups).
+    pub fn stopping(mut self, stopping: Stopping) -> Self {
+        self.stopping = stopping;
+        self
+    }
+
+    /// How near to the known minimum's value a success is (default 1e-3).
+    pub fn success(mut self, tolerance: f64) -> Self {
+        self.success = tolerance;
+        self
+    }
+
+    /// The number type (default `f32`).
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// How many restarts run at once (default the engine's choice); changes no bit.
+    pub fn chunk(mut self, restarts: u64) -> Self {
+        self.chunk = Some(restarts);
+        self
+    }
+
+    /// Records points on the way.
+    pub fn trace(mut self, trace: Trace) -> Self {
+        self.trace = trace;
+        self
+    }
+
+    /// Whether final points and start values are given out (default yes); without them only values are read back, and
+    /// the best point is replayed.
+    pub fn points(mut self, points: bool) -> Self {
+        self.points = points;
+        self
+    }
+
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// The first mistake, as [`Error`].
+    pub fn resolve(self) -> Result<Plan, Error> {
+        let setting = |name, value, expected| Err(Error::Setting { name, value, expected });
+        let PlanBuilder { restarts, steps, .. } = self;
+        if restarts == 0 || restarts > 1 << 40 {
+            return setting("the number of restarts", restarts as f64, "between 1 and 2^40");
+        }
+        if self.first > 1 << 62 {
+            return setting("the first restart", self.first as f64, "at most 2^62");
+        }
+        if steps == 0 || steps > 1 << 31 {
+            return setting("the number of steps", steps as f64, "between 1 and 2^31");
+        }
+        if self.chunk == Some(0) {
+            return setting("the chunk", 0.0, "at least 1 restart");
+        }
+        let least = |name, value: Option<f64>, low: f64, expected| match value {
+            Some(v) if !v.is_finite() || v < low => Err(Error::Setting { name, value: v, expected }),
+            _ => Ok(()),
+        };
+        least("the gradient tolerance", self.stopping.gradient, 0.0, "a finite number of at least 0")?;
+        least("the change tolerance", self.stopping.change, 0.0, "a finite number of at least 0")?;
+        least("the target", self.stopping.target, f64::MIN, "a finite number")?;
+        least("the success tolerance", Some(self.success), 0.0, "a finite number of at least 0")?;
+        if let Some(&last) = self.trace.steps.last() {
+            if last > steps {
+                return setting("the last step of the trace", last as f64, "at most the number of steps");
+            }
+            if !self.trace.steps.is_sorted() {
+                return setting("a step of the trace", last as f64, "steps in ascending order");
+            }
+        }
+        let sampler = Sampler::new(&self.starts, self.surface.domain(), self.seed, self.first.saturating_add(restarts))?;
+        let texts = if self.optimizers.is_empty() { vec!["adam".to_owned()] } else { self.optimizers.clone() };
+        let mut all = Vec::new();
+        for text in &texts {
+            all.extend(configurations(text)?);
+        }
+        let needs = StepNeeds {
+            value: self.stopping.change.is_some() || self.stopping.target.is_some(),
+            gradient_norm: self.stopping.gradient.is_some(),
+        };
+        let mut programs: Vec<Program> = Vec::new();
+        for (number, configuration) in all.iter().enumerate() {
+            match programs.iter_mut().find(|p| *p.chain == *configuration.chain) {
+                Some(program) => program.configurations.push(number),
+                None => {
+                    let step = compose(&self.surface, &configuration.chain, self.bounds, needs)?;
+                    programs.push(Program {
+                        chain: configuration.chain.clone(),
+                        step: Arc::new(step),
+                        configurations: vec![number],
+                    });
+                }
+            }
+        }
+        for configuration in &all {
+            check_hyper(configuration, steps)?;
+        }
+        let evaluation = Evaluation::new(&self.surface);
+        if self.precision == Precision::F32 {
+            let graphs = programs.iter().map(|p| &p.step.graph).chain([&evaluation.graph]);
+            for graph in graphs {
+                for id in (0..graph.len() as u32).map(NodeId) {
+                    if let Node::Constant(bits) = graph.node(id) {
+                        let value = f64::from_bits(bits);
+                        if !(value as f32).is_finite() {
+                            return Err(Error::ConstantOutOfRange { value });
+                        }
+                    }
+                }
+            }
+        }
+        Ok(Plan { configurations: all, programs, sampler: Arc::new(sampler), evaluation: Arc::new(evaluation), builder: self })
+    }
+}
+
+/// A hyperparameter that is not finite is told before anything runs: constants at once, schedules at a few steps.
+fn check_hyper(configuration: &Configuration, steps: u64) -> Result<(), Error> {
+    for (slot, value) in configuration.chain.hyper.iter().zip(&configuration.hyper) {
+        let fail = |value, step| {
+            let optimizer = configuration.text.clone();
+            Err(Error::HyperNotFinite { optimizer, name: slot.label.clone(), value, step })
+        };
+        match value {
+            HyperValue::Constant(v) if !(*v as f32).is_finite() => return fail(*v, 1),
+            HyperValue::Schedule(schedule) => {
+                let small = simplify(&schedule.graph, &[schedule.node]);
+                for step in [1, steps.div_ceil(2), steps] {
+                    let inputs = crate::graph::Inputs { step, steps, ..Default::default() };
+                    let v: f64 = crate::graph::evaluate(&small.graph, &small.roots, &inputs)[0][0];
+                    if !v.is_finite() {
+                        return fail(v, step);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl Plan {
+    /// A plan on this surface with the defaults of [`PlanBuilder`].
+    #[expect(clippy::new_ret_no_self, reason = "a plan is made by its builder, and `Plan::new(surface)` is how one begins")]
+    pub fn new(surface: Surface) -> PlanBuilder {
+        PlanBuilder {
+            surface,
+            optimizers: Vec::new(),
+            restarts: 1000,
+            steps: 1000,
+            seed: 0,
+            first: 0,
+            starts: Starts::Uniform,
+            bounds: Bounds::None,
+            stopping: Stopping::default(),
+            success: 1e-3,
+            precision: Precision::F32,
+            chunk: None,
+            trace: Trace::default(),
+            points: true,
+        }
+    }
+
+    /// The surface.
+    pub fn surface(&self) -> &Surface {
+        &self.builder.surface
+    }
+
+    /// All configurations, in the order that results have.
+    pub fn configurations(&self) -> &[Configuration] {
+        &self.configurations
+    }
+
+    /// The kernels to run, with their configurations.
+    pub fn programs(&self) -> &[Program] {
+        &self.programs
+    }
+
+    /// The surface's own value and gradient.
+    pub fn evaluation(&self) -> &Arc<Evaluation> {
+        &self.evaluation
+    }
+
+    /// Where restarts start.
+    pub fn sampler(&self) -> &Sampler {
+        &self.sampler
+    }
+
+    /// The name of the start sampler.
+    pub fn starts(&self) -> &Starts {
+        &self.builder.starts
+    }
+
+    /// Restarts of every configuration.
+    pub fn restarts(&self) -> u64 {
+        self.builder.restarts
+    }
+
+    /// Steps of every restart.
+    pub fn steps(&self) -> u64 {
+        self.builder.steps
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.builder.seed
+    }
+
+    /// The number of the first restart.
+    pub fn first(&self) -> u64 {
+        self.builder.first
+    }
+
+    /// The number type.
+    pub fn precision(&self) -> Precision {
+        self.builder.precision
+    }
+
+    /// When restarts stop early.
+    pub fn stopping(&self) -> Stopping {
+        self.builder.stopping
+    }
+
+    /// How near to the known minimum's value a success is.
+    pub fn success(&self) -> f64 {
+        self.builder.success
+    }
+
+    /// How many restarts run at once, where the caller says.
+    pub fn chunk(&self) -> Option<u64> {
+        self.builder.chunk
+    }
+
+    /// What is recorded on the way.
+    pub fn trace(&self) -> &Trace {
+        &self.builder.trace
+    }
+
+    /// Whether final points are given out.
+    pub fn points(&self) -> bool {
+        self.builder.points
+    }
+
+    /// Hyperparameters drawn for a restart of a configuration, by slot; empty where none is drawn. Each is an `f32`.
+    pub fn drawn(&self, configuration: usize, restart: u64) -> Vec<f64> {
+        let hyper = &self.configurations[configuration].hyper;
+        if !hyper.iter().any(|h| matches!(h, HyperValue::Drawn { .. })) {
+            return Vec::new();
+        }
+        hyper
+            .iter()
+            .enumerate()
+            .map(|(slot, value)| match *value {
+                HyperValue::Drawn { log: true, lo, hi } => {
+                    crate::random::hyper_log_uniform(self.seed(), restart, slot as u32, lo, hi)
+                }
+                HyperValue::Drawn { log: false, lo, hi } => {
+                    crate::random::hyper_uniform(self.seed(), restart, slot as u32, lo, hi)
+                }
+                _ => f64::NAN,
+            })
+            .collect()
+    }
+}
