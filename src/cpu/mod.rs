@@ -7,4 +7,4 @@ pub(crate) mod math64;
 mod run;
 mod tape;
 
-pub(crate) use engine::CpuEngine;
+pub(crate) use engine::{CpuEngine, KERNEL_LIMIT, with_large_stack};

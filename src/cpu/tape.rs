@@ -6,7 +6,7 @@
 
 use super::lane::Lane;
 use crate::graph::{Binary, Law, Unary};
-use crate::kernel::{Array, Index, Instruction, Kernel, Statement, Type, ValueId};
+use crate::kernel::{Array, Index, Instruction, Kernel, Statement, ValueId};
 use std::collections::HashMap;
 
 /// Where an operand lies.

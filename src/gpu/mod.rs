@@ -1,24 +1,23 @@
-//! The GPU engine.
-use crate::engine::{Backend, Evaluated};
-use crate::error::Error;
-use crate::outcome::{DeviceInfo, Event, Flow, Timing};
-use crate::plan::{Plan, Precision};
-use crate::surface::Surface;
+//! The GPU engine: kernels as WGSL, many steps a dispatch, restarts in chunks that fit the device.
 
-/// A device.
-#[derive(Clone, Debug)]
-pub struct Device {}
-/// Devices.
-pub fn devices() -> Vec<Device> { Vec::new() }
-pub(crate) fn find(_name: &str) -> Result<Option<usize>, Error> { Ok(None) }
-pub(crate) struct GpuEngine {}
-impl GpuEngine {
-    pub(crate) fn best(_software: bool) -> Result<GpuEngine, Error> { Err(Error::Cancelled) }
-    pub(crate) fn by_index(_i: usize) -> Result<GpuEngine, Error> { Err(Error::Cancelled) }
-}
-impl Backend for GpuEngine {
-    fn device(&self) -> DeviceInfo { unreachable!() }
-    fn descend(&self, _: &Plan, _: &mut dyn FnMut(Event) -> Flow) -> Result<Timing, Error> { unreachable!() }
-    fn evaluate(&self, _: &Surface, _: &[f64], _: Precision) -> Result<Evaluated, Error> { unreachable!() }
-    fn layout(&self, _: &Plan) -> Result<String, Error> { unreachable!() }
+mod buffers;
+mod device;
+mod engine;
+mod library;
+mod print;
+mod shader;
+
+pub(crate) use device::find;
+pub use device::{Device, DeviceLimits, devices};
+pub(crate) use engine::GpuEngine;
+
+use crate::error::Error;
+use crate::plan::Plan;
+
+/// The generated shader of a plan's first program: what runs on every step, with the library functions that it uses.
+///
+/// # Errors
+/// [`Error::TooLarge`] where no kernel form can take the formula.
+pub fn wgsl(plan: &Plan) -> Result<String, Error> {
+    Ok(shader::descent(plan, &plan.programs()[0])?.text)
 }

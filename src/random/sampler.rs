@@ -312,19 +312,21 @@ mod tests {
     #[test]
     fn words_place_the_starts_inside_the_domain() {
         for (name, sampler) in rows(1000) {
-            let out = filled(&sampler, 0, 1000);
-            for (c, axis) in sampler.axes.iter().enumerate() {
-                for r in 0..1000 {
-                    let x = out[c * 1000 + r];
-                    if let Some(word) = sampler.word(r as u64, c) {
-                        assert_eq!(
-                            x.to_bits(),
-                            axis.of_word(word).to_bits(),
-                            "{name}: restart {r}, coordinate {c}"
-                        );
+            for first in [0, (1 << 32) - 40, (5 << 32) + 3] {
+                let out = filled(&sampler, first, 1000);
+                for (c, axis) in sampler.axes.iter().enumerate() {
+                    for r in 0..1000 {
+                        let x = out[c * 1000 + r];
+                        if let Some(word) = sampler.word(first + r as u64, c) {
+                            let (got, expected) = (x.to_bits(), axis.of_word(word).to_bits());
+                            assert_eq!(
+                                got, expected,
+                                "{name}: restart {first} + {r}, coordinate {c}"
+                            );
+                        }
+                        let free = matches!(sampler.rule, Rule::Normal(_) | Rule::Points(_));
+                        assert!(free || (x >= axis.lo && x <= axis.hi), "{name}: {x}");
                     }
-                    let free = matches!(sampler.rule, Rule::Normal(_) | Rule::Points(_));
-                    assert!(free || (x >= axis.lo && x <= axis.hi), "{name}: {x}");
                 }
             }
             assert_eq!(sampler.word(0, sampler.dim()), None);

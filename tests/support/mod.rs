@@ -1,51 +1,61 @@
-//! Reading the oracles in tests/data.
+//! What every test file shares: the oracles, the engines, the catalog as rows, and the checks that laws and sabotage
+//! alike are made of.
 #![allow(dead_code, reason = "every test file uses its own part")]
 
-use flate2::read::GzDecoder;
-use serde_json::Value;
-use std::fs::File;
-use std::path::Path;
+pub mod bits;
+pub mod bounds;
+pub mod catalog;
+pub mod checks;
+pub mod formulas;
+pub mod interpreter;
+pub mod oracle;
+pub mod report;
+pub mod steps;
 
-/// One point of an oracle surface.
-pub struct Point {
-    pub x: Vec<f64>,
-    pub value: f64,
-    pub gradient: Option<Vec<f64>>,
+use catchment::{DeviceChoice, Engine, Precision};
+use std::sync::Once;
+
+/// An engine under test.
+pub struct Backend {
+    pub name: &'static str,
+    pub engine: Engine,
 }
 
-/// One surface in one dimension.
-pub struct Classic {
-    pub name: String,
-    pub dim: u32,
-    pub smooth: bool,
-    pub points: Vec<Point>,
-}
-
-/// A gzipped JSON document of tests/data.
-pub fn data(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
-    serde_json::from_reader(GzDecoder::new(File::open(&path).expect("an oracle file"))).expect("JSON")
-}
-
-/// Numbers of a JSON array; `None` where one is null.
-pub fn numbers(value: &Value) -> Option<Vec<f64>> {
-    value.as_array()?.iter().map(Value::as_f64).collect()
-}
-
-/// All blocks of the classics oracle.
-pub fn classics() -> Vec<Classic> {
-    let data = data("classics_public.json.gz");
-    let mut out = Vec::new();
-    for function in data["functions"].as_array().expect("functions") {
-        for block in function["blocks"].as_array().expect("blocks") {
-            let point = |p: &Value| Some(Point { x: numbers(&p["x"])?, value: p["f"].as_f64()?, gradient: numbers(&p["grad"]) });
-            out.push(Classic {
-                name: function["name"].as_str().expect("a name").to_owned(),
-                dim: block["dim"].as_u64().expect("a dimension") as u32,
-                smooth: function["smooth"].as_bool().unwrap_or(true),
-                points: block["points"].as_array().expect("points").iter().filter_map(point).collect(),
-            });
+impl Backend {
+    /// The number types that it runs in.
+    pub fn precisions(&self) -> &'static [Precision] {
+        match self.name {
+            "cpu" => &[Precision::F64, Precision::F32],
+            _ => &[Precision::F32],
         }
     }
-    out
+}
+
+/// The CPU, and the GPU as `CATCHMENT_GPU` says: `auto` (the default) takes one if there is one, a software one
+/// included; `require` fails without one; `off` leaves it out.
+pub fn engines() -> Vec<Backend> {
+    let mut all = vec![Backend { name: "cpu", engine: Engine::cpu() }];
+    all.extend(gpu());
+    all
+}
+
+/// The GPU, as [`engines`] has it.
+pub fn gpu() -> Option<Backend> {
+    static ONCE: Once = Once::new();
+    let wanted = std::env::var("CATCHMENT_GPU").unwrap_or_else(|_| "auto".to_owned());
+    if wanted == "off" {
+        ONCE.call_once(|| println!("GPU tests skipped: CATCHMENT_GPU=off"));
+        return None;
+    }
+    match Engine::open(&DeviceChoice::Gpu, 0) {
+        Ok(engine) => {
+            ONCE.call_once(|| println!("GPU: {:?}", engine.device()));
+            Some(Backend { name: "gpu", engine })
+        }
+        Err(error) if wanted == "require" => panic!("CATCHMENT_GPU=require, and no GPU opens: {error}"),
+        Err(error) => {
+            ONCE.call_once(|| println!("GPU tests skipped, no adapter: {error}"));
+            None
+        }
+    }
 }

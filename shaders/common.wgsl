@@ -1,0 +1,99 @@
+// What every entry point shares: the bindings, and how an invocation finds its restart.
+//
+// A launch runs `count` slots; a slot is one restart of one configuration. Arrays of a restart lie coordinate-major
+// (element i of slot s at i * count + s), so that neighbours read neighbouring words. Twin: src/gpu/buffers.rs.
+
+struct Params {
+    count: u32,              // slots of this launch
+    steps: u32,              // steps of this dispatch
+    step: u32,               // steps done before this dispatch
+    restarts: u32,           // restarts of a configuration
+    offset: u32,             // restarts of the first configuration that stand before slot 0
+    first_low: u32,          // number of the restart at offset 0
+    first_high: u32,
+    seed_low: u32,
+    seed_high: u32,
+    rows: u32,               // rows of host scalars a configuration has in this dispatch
+    advance: u32,            // rows from one step to the next: 0 where all steps are alike
+    region: u32,             // where an evaluation writes: a region of `values`
+    last: u32,               // 1: this evaluation ends the launch
+    epoch: u32,              // number of the launch, in the upper bits of every status
+    zero: u32,               // a 0 that no compiler knows
+    tests: u32,              // which stopping tests are on: 1 gradient, 2 target, 4 change
+    gradient_squared: f32,   // tolerance of the squared gradient norm
+    goal: f32,               // the target value
+    change: f32,             // tolerance of a step's change of value
+    sampled: u32,            // 1: starts are drawn here
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> xs: array<f32>;       // parameters
+@group(0) @binding(2) var<storage, read_write> states: array<f32>;   // optimizer states
+@group(0) @binding(3) var<storage, read_write> status: array<u32>;   // status, then steps taken
+@group(0) @binding(4) var<storage, read_write> values: array<f32>;   // regions of one number a slot
+@group(0) @binding(5) var<storage, read_write> extra: array<f32>;    // gradient out, scratch
+@group(0) @binding(6) var<storage, read> host: array<f32>;           // host scalars
+@group(0) @binding(7) var<storage, read> tables: array<f32>;         // constant tables; in `begin` the box and initial states
+@group(0) @binding(8) var<storage, read> drawn: array<f32>;          // hyperparameters drawn for each slot
+
+const RUNNING = 0u;
+const CONVERGED = 1u;
+const TARGET = 2u;
+const STALLED = 3u;
+const MAX_STEPS = 4u;
+const DIVERGED = 5u;
+const NONFINITE = 6u;
+const LAST_VALUE = 2u;       // region of the value one step ago
+const GONE = 1e18;           // magnitudes above are a blow-up
+const HUGE = 3.4e38;         // `magnitude` of what is not finite is above
+
+var<private> slot: u32;
+var<private> configuration: u32;
+var<private> restart: vec2<u32>; // low word, high word
+
+// Finds the slot's restart; false for an invocation without one.
+fn locate(id: vec3<u32>, groups: vec3<u32>) -> bool {
+    slot = id.x + id.y * groups.x * 64u;
+    if (slot >= params.count) {
+        return false;
+    }
+    let place = params.offset + slot;
+    configuration = place / params.restarts;
+    let low = place % params.restarts + params.first_low;
+    restart = vec2<u32>(low, params.first_high + select(0u, 1u, low < params.first_low));
+    return true;
+}
+
+// |v|, infinities and NaN read as the largest finite number: bits, because a compiler may assume that neither occurs.
+fn magnitude(v: f32) -> f32 {
+    return bitcast<f32>(min(bitcast<u32>(v) & 0x7fffffffu, 0x7f7fffffu));
+}
+
+// Four words of this restart's stream at a step.
+fn words(step: u32, tag: u32) -> vec4<u32> {
+    return philox(vec4<u32>(restart.x, restart.y, step, tag), vec2<u32>(params.seed_low, params.seed_high));
+}
+
+fn draw_normal(step: u32, tag: u32) -> vec4<f32> {
+    return normal4(words(step, tag));
+}
+
+fn draw_uniform(step: u32, tag: u32) -> vec4<f32> {
+    let w = words(step, tag);
+    return vec4<f32>(uniform_from(w.x), uniform_from(w.y), uniform_from(w.z), uniform_from(w.w));
+}
+
+// Why a restart stops at a point, for a reason other than a blow-up; RUNNING where it does not. `before` is the value one
+// step ago, known where `known`.
+fn reason(value: f32, squared_norm: f32, before: f32, known: bool) -> u32 {
+    if ((params.tests & 1u) != 0u && squared_norm <= params.gradient_squared) {
+        return CONVERGED;
+    }
+    if ((params.tests & 2u) != 0u && value <= params.goal) {
+        return TARGET;
+    }
+    if ((params.tests & 4u) != 0u && known && abs(value - before) <= params.change * max(1.0, abs(value))) {
+        return STALLED;
+    }
+    return RUNNING;
+}

@@ -1,0 +1,185 @@
+//! A launch's buffers, and the parameters that a shader reads. Twin: shaders/common.wgsl.
+
+use super::device::Gpu;
+use crate::error::{DeviceProblem, Error};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// `Params` of common.wgsl.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+pub(super) struct Params {
+    pub(super) count: u32,
+    pub(super) steps: u32,
+    pub(super) step: u32,
+    pub(super) restarts: u32,
+    pub(super) offset: u32,
+    pub(super) first_low: u32,
+    pub(super) first_high: u32,
+    pub(super) seed_low: u32,
+    pub(super) seed_high: u32,
+    pub(super) rows: u32,
+    pub(super) advance: u32,
+    pub(super) region: u32,
+    pub(super) last: u32,
+    pub(super) epoch: u32,
+    pub(super) zero: u32,
+    pub(super) tests: u32,
+    pub(super) gradient_squared: f32,
+    pub(super) goal: f32,
+    pub(super) change: f32,
+    pub(super) sampled: u32,
+}
+
+/// Sizes of a launch's buffers, in 32-bit words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sizes {
+    pub(super) xs: u64,
+    pub(super) states: u64,
+    pub(super) status: u64,
+    pub(super) values: u64,
+    pub(super) extra: u64,
+    pub(super) host: u64,
+    pub(super) drawn: u64,
+}
+
+/// A launch's buffers.
+#[derive(Debug)]
+pub(super) struct Buffers {
+    pub(super) sizes: Sizes,
+    pub(super) params: wgpu::Buffer,
+    pub(super) xs: wgpu::Buffer,
+    pub(super) states: wgpu::Buffer,
+    pub(super) status: wgpu::Buffer,
+    pub(super) values: wgpu::Buffer,
+    pub(super) extra: wgpu::Buffer,
+    pub(super) host: wgpu::Buffer,
+    pub(super) drawn: wgpu::Buffer,
+}
+
+impl Buffers {
+    /// Makes all buffers; each holds at least one word.
+    pub(super) fn new(gpu: &Gpu, sizes: Sizes) -> Result<Buffers, Error> {
+        use wgpu::BufferUsages as Usage;
+        let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let make = |label, words: u64, usage| {
+            gpu.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some(label),
+                size: 4 * words.max(1),
+                usage: usage | Usage::COPY_DST,
+                mapped_at_creation: false,
+            })
+        };
+        let both = Usage::STORAGE | Usage::COPY_SRC;
+        let buffers = Buffers {
+            sizes,
+            params: make("params", size_of::<Params>() as u64 / 4, Usage::UNIFORM),
+            xs: make("xs", sizes.xs, both),
+            states: make("states", sizes.states, both),
+            status: make("status", sizes.status, both),
+            values: make("values", sizes.values, both),
+            extra: make("extra", sizes.extra, both),
+            host: make("host", sizes.host, Usage::STORAGE),
+            drawn: make("drawn", sizes.drawn, Usage::STORAGE),
+        };
+        if let Some(error) = pollster::block_on(scope.pop()) {
+            return Err(gpu.error(DeviceProblem::Refused(error.to_string())));
+        }
+        gpu.check()?;
+        Ok(buffers)
+    }
+
+    /// Binds everything, with a module's own tables.
+    pub(super) fn bind(&self, gpu: &Gpu, layout: &wgpu::BindGroupLayout, tables: &wgpu::Buffer) -> wgpu::BindGroup {
+        let all = [
+            &self.params, &self.xs, &self.states, &self.status, &self.values, &self.extra, &self.host, tables, &self.drawn,
+        ];
+        let entries: Vec<wgpu::BindGroupEntry<'_>> = all
+            .iter()
+            .enumerate()
+            .map(|(binding, buffer)| wgpu::BindGroupEntry { binding: binding as u32, resource: buffer.as_entire_binding() })
+            .collect();
+        gpu.device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries })
+    }
+}
+
+/// The one layout that all modules share: binding 0 uniform, 1 to 5 written, 6 to 8 read.
+pub(super) fn layout(gpu: &Gpu) -> wgpu::BindGroupLayout {
+    let entry = |binding: u32| {
+        let ty = match binding {
+            0 => wgpu::BufferBindingType::Uniform,
+            1..=5 => wgpu::BufferBindingType::Storage { read_only: false },
+            _ => wgpu::BufferBindingType::Storage { read_only: true },
+        };
+        wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+            count: None,
+        }
+    };
+    let entries: Vec<wgpu::BindGroupLayoutEntry> = (0..9).map(entry).collect();
+    gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some("catchment"), entries: &entries })
+}
+
+/// A buffer with this content.
+pub(super) fn filled(gpu: &Gpu, label: &str, words: &[f32]) -> wgpu::Buffer {
+    let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some(label),
+        size: 4 * words.len().max(1) as u64,
+        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    if !words.is_empty() {
+        gpu.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(words));
+    }
+    buffer
+}
+
+/// Reads ranges of buffers back, each as words. `wait` is asked again and again until it says that the work is done.
+pub(super) fn read(
+    gpu: &Gpu,
+    ranges: &[(&wgpu::Buffer, u64, u64)],
+    wait: &mut dyn FnMut(wgpu::SubmissionIndex) -> Result<(), Error>,
+) -> Result<Vec<Vec<u32>>, Error> {
+    let total: u64 = ranges.iter().map(|r| r.2).sum();
+    let staging = gpu.device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some("read-back"),
+        size: 4 * total.max(1),
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    let mut encoder = gpu.device.create_command_encoder(&Default::default());
+    let mut at = 0;
+    for &(buffer, first, count) in ranges {
+        if count > 0 {
+            encoder.copy_buffer_to_buffer(buffer, 4 * first, &staging, 4 * at, 4 * count);
+        }
+        at += count;
+    }
+    let submission = gpu.queue.submit([encoder.finish()]);
+    wait(submission)?;
+    let (send, mapped) = mpsc::channel();
+    staging.map_async(wgpu::MapMode::Read, .., move |result| {
+        // The receiver is gone only when reading was given up.
+        let _ = send.send(result);
+    });
+    let lost = |text: String| gpu.error(DeviceProblem::Lost(text));
+    let wait = wgpu::PollType::Wait { submission_index: None, timeout: Some(Duration::from_secs(60)) };
+    gpu.device.poll(wait).map_err(|e| lost(e.to_string()))?;
+    gpu.check()?;
+    match mapped.try_recv() {
+        Ok(Ok(())) => {}
+        Ok(Err(e)) => return Err(lost(e.to_string())),
+        Err(_) => return Err(lost("the read-back never came".to_owned())),
+    }
+    let view = staging.get_mapped_range(..).map_err(|e| lost(e.to_string()))?;
+    let words: &[u32] = bytemuck::cast_slice(&view);
+    let mut out = Vec::with_capacity(ranges.len());
+    let mut at = 0;
+    for &(_, _, count) in ranges {
+        out.push(words[at..at + count as usize].to_vec());
+        at += count as usize;
+    }
+    Ok(out)
+}

@@ -1,0 +1,650 @@
+//! The GPU engine: cuts a plan into launches that fit the device, and launches into dispatches that no watchdog minds.
+
+use super::buffers::{Buffers, Params, Sizes, filled, layout, read};
+use super::device::Gpu;
+use super::print::Layout;
+use super::shader::{REGIONS, START_REGION, Shader, TRACE_REGION, beginning, descent, evaluation};
+use crate::engine::{Backend, Evaluated};
+use crate::error::{DeviceProblem, Error};
+use crate::host::HostRun;
+use crate::outcome::{Batch, Column, DeviceInfo, Event, Flow, Progress, Status, Timing, TraceBatch};
+use crate::plan::{Plan, Precision, Program};
+use crate::random::Starts;
+use crate::step::Evaluation;
+use crate::surface::Surface;
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+/// How long a dispatch should take; `CATCHMENT_DISPATCH_MS` overrides it.
+const DISPATCH_MS: f64 = 60.0;
+/// How many slots a launch has at most.
+const MAX_SLOTS: u64 = 1 << 22;
+/// Words of host scalars that a dispatch may take along.
+const HOST_WORDS: u64 = 1 << 20;
+/// Bytes that a launch's buffers may take in all.
+const LAUNCH_BYTES: u64 = 1 << 30;
+/// Bits that a value has until a kernel writes it.
+const POISON: u32 = 0x7fa5_a5a5;
+
+/// Runs plans on one GPU.
+#[derive(Debug)]
+pub(crate) struct GpuEngine {
+    gpu: Gpu,
+    epoch: Cell<u32>,
+}
+
+/// A module, ready to dispatch.
+struct Module {
+    pipeline: wgpu::ComputePipeline,
+    tables: wgpu::Buffer,
+}
+
+/// A program's modules and what they need.
+struct Compiled<'a> {
+    program: &'a Program,
+    layout: wgpu::BindGroupLayout,
+    begin: Module,
+    descend: Module,
+    evaluate: Module,
+    shader: Shader,
+    evaluation_rows: u32,
+}
+
+/// Configurations of one program that stand side by side, and their launches.
+struct Group {
+    first: usize,
+    count: usize,
+}
+
+type Receive<'a> = dyn FnMut(Event) -> Flow + 'a;
+
+impl GpuEngine {
+    /// The best GPU, a software one only where that is allowed.
+    pub(crate) fn best(software: bool) -> Result<GpuEngine, Error> {
+        Ok(GpuEngine { gpu: Gpu::best(software)?, epoch: Cell::new(0) })
+    }
+
+    /// The GPU of this number in [`devices`](crate::devices).
+    pub(crate) fn by_index(index: usize) -> Result<GpuEngine, Error> {
+        Ok(GpuEngine { gpu: Gpu::open(index)?, epoch: Cell::new(0) })
+    }
+
+    fn module(&self, layout: &wgpu::BindGroupLayout, entry: &str, text: &str, tables: &[f32]) -> Result<Module, Error> {
+        let gpu = &self.gpu;
+        let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let descriptor =
+            wgpu::ShaderModuleDescriptor { label: Some(entry), source: wgpu::ShaderSource::Wgsl(Cow::Borrowed(text)) };
+        let checks = wgpu::ShaderRuntimeChecks {
+            bounds_checks: cfg!(debug_assertions),
+            force_loop_bounding: false,
+            ..wgpu::ShaderRuntimeChecks::checked()
+        };
+        // SAFETY: every loop of a generated or hand-written shader has a known trip count, and every index is inside its
+        // array by construction; builds with debug assertions check the indices.
+        let module = unsafe { gpu.device.create_shader_module_trusted(descriptor, checks) };
+        let pipeline_layout = gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: None,
+            bind_group_layouts: &[Some(layout)],
+            immediate_size: 0,
+        });
+        let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(entry),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some(entry),
+            compilation_options: Default::default(),
+            cache: None,
+        });
+        if let Some(error) = pollster::block_on(scope.pop()) {
+            return Err(gpu.error(DeviceProblem::Refused(first_line(&error.to_string()))));
+        }
+        gpu.check()?;
+        Ok(Module { pipeline, tables: filled(gpu, entry, tables) })
+    }
+
+    fn compile<'a>(&self, plan: &Plan, program: &'a Program) -> Result<Compiled<'a>, Error> {
+        let layout = layout(&self.gpu);
+        let dim = plan.surface().dim();
+        let shader = descent(plan, program)?;
+        let evaluator = evaluation(plan.evaluation(), plan.surface(), false)?;
+        let begin = self.module(&layout, "begin", &beginning(dim, program.step.states), &[])?;
+        let descend = self.module(&layout, "descend", &shader.text, &shader.tables)?;
+        let evaluate = self.module(&layout, "evaluate", &evaluator.text, &evaluator.tables)?;
+        Ok(Compiled { program, layout, begin, descend, evaluate, shader, evaluation_rows: evaluator.extra_rows })
+    }
+
+    /// Words of a slot in every buffer.
+    fn slot_words(&self, plan: &Plan, compiled: &Compiled<'_>) -> Sizes {
+        let dim = u64::from(plan.surface().dim());
+        let stored = compiled.shader.layout == Layout::Storage;
+        let drawn = compiled.program.chain.hyper.iter().any(|h| h.drawn);
+        Sizes {
+            xs: if stored { 2 * dim } else { dim },
+            states: compiled.program.step.states as u64 * dim,
+            status: 2,
+            values: u64::from(REGIONS),
+            extra: u64::from(compiled.shader.extra_rows.max(compiled.evaluation_rows)),
+            host: 0,
+            drawn: if drawn { compiled.program.chain.hyper.len() as u64 } else { 0 },
+        }
+    }
+
+    /// How many slots a launch takes.
+    fn slots(&self, plan: &Plan, words: &Sizes, wanted: u64) -> u64 {
+        let limits = self.gpu.about.limits;
+        let largest = words.xs.max(words.states).max(words.values).max(words.extra).max(words.drawn);
+        let all = words.xs + words.states + words.status + words.values + words.extra + words.drawn;
+        let by_binding = limits.binding.min(limits.buffer) / (4 * largest);
+        let by_total = LAUNCH_BYTES / (4 * all);
+        let chunk = plan.chunk().unwrap_or(u64::MAX);
+        wanted.min(chunk).min(MAX_SLOTS).min(by_binding).min(by_total).max(1)
+    }
+
+    fn params(&self, plan: &Plan, launch: &Launch) -> Params {
+        let seed = plan.seed();
+        let first = plan.first() + launch.shift;
+        let stopping = plan.stopping();
+        let test = |on: bool, bit: u32| if on { bit } else { 0 };
+        Params {
+            count: launch.slots as u32,
+            restarts: launch.restarts,
+            offset: launch.offset,
+            first_low: first as u32,
+            first_high: (first >> 32) as u32,
+            seed_low: seed as u32,
+            seed_high: (seed >> 32) as u32,
+            epoch: launch.epoch,
+            tests: test(stopping.gradient.is_some(), 1) | test(stopping.target.is_some(), 2) | test(stopping.change.is_some(), 4),
+            gradient_squared: stopping.gradient.map_or(0.0, |g| (g * g) as f32),
+            goal: stopping.target.unwrap_or_default() as f32,
+            change: stopping.change.unwrap_or_default() as f32,
+            rows: 1,
+            ..Params::default()
+        }
+    }
+
+    fn submit(&self, buffers: &Buffers, module: &Module, bindings: &wgpu::BindGroup, params: &Params) -> wgpu::SubmissionIndex {
+        let gpu = &self.gpu;
+        gpu.queue.write_buffer(&buffers.params, 0, bytemuck::bytes_of(params));
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            pass.set_pipeline(&module.pipeline);
+            pass.set_bind_group(0, bindings, &[]);
+            let groups = params.count.div_ceil(64);
+            let across = groups.min(gpu.about.limits.workgroups.min(65_535)).max(1);
+            pass.dispatch_workgroups(across, groups.div_ceil(across), 1);
+        }
+        gpu.queue.submit([encoder.finish()])
+    }
+
+    /// Waits for a submission; in between the receiver may stop the run.
+    fn wait(&self, submission: wgpu::SubmissionIndex, tell: &mut dyn FnMut() -> Flow) -> Result<(), Error> {
+        let begun = Instant::now();
+        let mut stopped = false;
+        loop {
+            let poll = wgpu::PollType::Wait {
+                submission_index: Some(submission.clone()),
+                timeout: Some(Duration::from_millis(50)),
+            };
+            match self.gpu.device.poll(poll) {
+                Ok(_) => break,
+                Err(wgpu::PollError::Timeout) => {
+                    stopped |= tell() == Flow::Stop;
+                    if begun.elapsed() > Duration::from_secs(120) {
+                        return Err(self.gpu.error(DeviceProblem::Lost("no answer for two minutes".to_owned())));
+                    }
+                }
+                Err(e) => return Err(self.gpu.error(DeviceProblem::Lost(e.to_string()))),
+            }
+        }
+        self.gpu.check()?;
+        if stopped { Err(Error::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// A compiler's message without the shader's text: a user has not written it.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Which restarts a launch runs.
+struct Launch {
+    /// Number of the group's first configuration that it runs, and of its first restart among the configuration's.
+    configuration: usize,
+    /// Restarts that stand before the first slot in that configuration, beyond `shift`.
+    offset: u32,
+    /// Added to every restart's number: the place in a configuration too large for 32 bits.
+    shift: u64,
+    /// Restarts of a configuration, as the shader counts them.
+    restarts: u32,
+    slots: u64,
+    epoch: u32,
+}
+
+impl Launch {
+    /// Runs of slots of one configuration: configuration, first restart among its own, first slot, count.
+    fn pieces(&self) -> Vec<(usize, u64, u64, u64)> {
+        let mut out = Vec::new();
+        let mut slot = 0;
+        while slot < self.slots {
+            let place = u64::from(self.offset) + slot;
+            let (configuration, restart) = (place / u64::from(self.restarts), place % u64::from(self.restarts));
+            let count = (u64::from(self.restarts) - restart).min(self.slots - slot);
+            out.push((self.configuration + configuration as usize, self.shift + restart, slot, count));
+            slot += count;
+        }
+        out
+    }
+}
+
+impl Backend for GpuEngine {
+    fn device(&self) -> DeviceInfo {
+        let about = &self.gpu.about;
+        DeviceInfo { kind: "gpu", name: about.name.clone(), backend: about.backend.clone(), driver: about.driver.clone() }
+    }
+
+    fn layout(&self, plan: &Plan) -> Result<String, Error> {
+        Ok(descent(plan, &plan.programs()[0])?.layout.name().to_owned())
+    }
+
+    fn descend(&self, plan: &Plan, receive: &mut Receive<'_>) -> Result<Timing, Error> {
+        if plan.precision() == Precision::F64 {
+            return Err(Error::PrecisionOnGpu);
+        }
+        let mut timing = Timing::default();
+        let total = plan.configurations().len() as f64 * plan.restarts() as f64 * plan.steps() as f64;
+        let mut progress = Progress { done: 0.0, total };
+        for group in groups(plan) {
+            let begun = Instant::now();
+            let Some(program) = plan.programs().iter().find(|p| p.configurations.contains(&group.first)) else { continue };
+            let compiled = self.compile(plan, program)?;
+            timing.compile += begun.elapsed().as_secs_f64();
+            let begun = Instant::now();
+            self.run_group(plan, &compiled, &group, &mut progress, receive)?;
+            timing.run += begun.elapsed().as_secs_f64();
+        }
+        Ok(timing)
+    }
+
+    fn evaluate(&self, surface: &Surface, points: &[f64], precision: Precision) -> Result<Evaluated, Error> {
+        if precision == Precision::F64 {
+            return Err(Error::PrecisionOnGpu);
+        }
+        let dim = surface.dim() as usize;
+        let count = points.len() / dim;
+        let shader = evaluation(&Evaluation::new(surface), surface, true)?;
+        let layout = layout(&self.gpu);
+        let module = self.module(&layout, "evaluate", &shader.text, &shader.tables)?;
+        let rows = u64::from(shader.extra_rows).max(dim as u64);
+        let limits = self.gpu.about.limits;
+        let most = (limits.binding.min(limits.buffer) / (4 * rows.max(u64::from(REGIONS)))).clamp(1, MAX_SLOTS) as usize;
+        let mut out = Evaluated { value: Vec::with_capacity(count), gradient: Vec::with_capacity(count * dim) };
+        for part in points.chunks(most.min(count.max(1)) * dim) {
+            let slots = part.len() / dim;
+            let words = slots as u64;
+            let sizes = Sizes {
+                xs: dim as u64 * words,
+                status: 2 * words,
+                values: u64::from(REGIONS) * words,
+                extra: u64::from(shader.extra_rows) * words,
+                ..Sizes::default()
+            };
+            let buffers = Buffers::new(&self.gpu, sizes)?;
+            let bindings = buffers.bind(&self.gpu, &layout, &module.tables);
+            let mut xs = vec![0f32; dim * slots];
+            for (slot, point) in part.chunks(dim).enumerate() {
+                for (i, &x) in point.iter().enumerate() {
+                    xs[i * slots + slot] = x as f32;
+                }
+            }
+            self.gpu.queue.write_buffer(&buffers.xs, 0, bytemuck::cast_slice(&xs));
+            let poison = vec![POISON; slots];
+            self.gpu.queue.write_buffer(&buffers.values, 0, bytemuck::cast_slice(&poison));
+            let params = Params { count: slots as u32, restarts: u32::MAX, rows: 1, ..Params::default() };
+            let mut go_on = || Flow::Continue;
+            let submission = self.submit(&buffers, &module, &bindings, &params);
+            self.wait(submission, &mut go_on)?;
+            let ranges = [(&buffers.values, 0, words), (&buffers.extra, 0, dim as u64 * words)];
+            let back = read(&self.gpu, &ranges, &mut |s| self.wait(s, &mut go_on))?;
+            if back[0].contains(&POISON) {
+                return Err(self.gpu.error(DeviceProblem::Unwritten));
+            }
+            out.value.extend(back[0].iter().map(|&w| f64::from(f32::from_bits(w))));
+            for slot in 0..slots {
+                out.gradient.extend((0..dim).map(|i| f64::from(f32::from_bits(back[1][i * slots + slot]))));
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// Neighbouring configurations of one program.
+fn groups(plan: &Plan) -> Vec<Group> {
+    let program = |number: usize| plan.programs().iter().position(|p| p.configurations.contains(&number));
+    let mut out: Vec<Group> = Vec::new();
+    for number in 0..plan.configurations().len() {
+        match out.last_mut() {
+            Some(group) if program(group.first) == program(number) => group.count += 1,
+            _ => out.push(Group { first: number, count: 1 }),
+        }
+    }
+    out
+}
+
+impl GpuEngine {
+    fn run_group(
+        &self,
+        plan: &Plan,
+        compiled: &Compiled<'_>,
+        group: &Group,
+        progress: &mut Progress,
+        receive: &mut Receive<'_>,
+    ) -> Result<(), Error> {
+        let restarts = plan.restarts();
+        let words = self.slot_words(plan, compiled);
+        let total = group.count as u64 * restarts;
+        let most = self.slots(plan, &words, total);
+        let scalars = compiled.program.step.host.len() as u64;
+        let large = restarts >= 1 << 31;
+        // A launch that holds many configurations takes rows of host scalars for each.
+        let spans = if large { 1 } else { (most / restarts + 2).min(group.count as u64) };
+        let rows = (HOST_WORDS / (spans * scalars).max(1)).clamp(1, plan.steps());
+        let sizes = Sizes {
+            xs: words.xs * most,
+            states: words.states * most,
+            status: words.status * most,
+            values: words.values * most,
+            extra: words.extra * most,
+            host: scalars * spans * rows,
+            drawn: words.drawn * most,
+        };
+        let buffers = Buffers::new(&self.gpu, sizes)?;
+        let mut pace = Pace::new(rows);
+        let mut done = 0;
+        while done < total {
+            let (configuration, restart) = (group.first + (done / restarts) as usize, done % restarts);
+            let left = if large { restarts - restart } else { total - done };
+            self.epoch.set((self.epoch.get() + 1) & 0x00ff_ffff);
+            let launch = Launch {
+                configuration,
+                offset: if large { 0 } else { restart as u32 },
+                shift: if large { restart } else { 0 },
+                restarts: if large { u32::MAX } else { restarts as u32 },
+                slots: most.min(left),
+                epoch: self.epoch.get(),
+            };
+            self.run_launch(plan, compiled, &buffers, &launch, rows, &mut pace, progress, receive)?;
+            done += launch.slots;
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the one place where a launch's parts meet")]
+    fn run_launch(
+        &self,
+        plan: &Plan,
+        compiled: &Compiled<'_>,
+        buffers: &Buffers,
+        launch: &Launch,
+        rows: u64,
+        pace: &mut Pace,
+        progress: &mut Progress,
+        receive: &mut Receive<'_>,
+    ) -> Result<(), Error> {
+        let (gpu, step) = (&self.gpu, &compiled.program.step);
+        let dim = plan.surface().dim() as usize;
+        let slots = launch.slots as usize;
+        let pieces = launch.pieces();
+        let mut hosts: Vec<HostRun<'_>> =
+            pieces.iter().map(|p| step.host.run(&plan.configurations()[p.0].hyper, plan.steps())).collect();
+        let steady = hosts.iter().all(HostRun::is_steady);
+
+        // Starts and initial states.
+        let mut table = Vec::new();
+        let sampled = *plan.starts() == Starts::Uniform && (0..dim).all(|i| plan.sampler().affine(i).is_some());
+        for part in 0..3 {
+            table.extend((0..dim).map(|i| plan.sampler().affine(i).map_or(0.0, |a| a[part])));
+        }
+        for host in &mut hosts {
+            table.extend(host.initial_states().iter().map(|&v| v as f32));
+        }
+        let begin_table = filled(gpu, "begin", &table);
+        if !sampled {
+            let mut xs = vec![0f32; dim * slots];
+            for &(_, restart, slot, count) in &pieces {
+                let mut part = vec![0f32; dim * count as usize];
+                plan.sampler().fill(plan.first() + restart, count as usize, &mut part);
+                for i in 0..dim {
+                    let to = i * slots + slot as usize;
+                    xs[to..to + count as usize].copy_from_slice(&part[i * count as usize..][..count as usize]);
+                }
+            }
+            gpu.queue.write_buffer(&buffers.xs, 0, bytemuck::cast_slice(&xs));
+        }
+        if buffers.sizes.drawn > 0 {
+            self.upload_drawn(plan, buffers, &pieces, slots);
+        }
+
+        let [begin, descend, evaluate] = [&compiled.begin, &compiled.descend, &compiled.evaluate].map(|module| {
+            let tables = if std::ptr::eq(module, &compiled.begin) { &begin_table } else { &module.tables };
+            buffers.bind(gpu, &compiled.layout, tables)
+        });
+        let base = *progress;
+        let slot_count = launch.slots as f64;
+        let mut params = self.params(plan, launch);
+        params.sampled = u32::from(sampled);
+        self.submit(buffers, &compiled.begin, &begin, &params);
+        let mut taken = 0u64;
+        let evaluated = |this: &Self, region: u32, last: bool, taken: u64, receive: &mut Receive<'_>| {
+            let params = Params { region, last: u32::from(last), ..params };
+            let submission = this.submit(buffers, &compiled.evaluate, &evaluate, &params);
+            let now = Progress { done: base.done + slot_count * taken as f64, ..base };
+            this.wait(submission, &mut || receive(Event::Progress(now)))
+        };
+        if plan.points() {
+            evaluated(self, START_REGION, false, 0, receive)?;
+        }
+        let wanted = &plan.trace().steps;
+        let mut traces = Vec::new();
+        if wanted.contains(&0) {
+            evaluated(self, TRACE_REGION, false, 0, receive)?;
+            self.record(plan, buffers, &pieces, slots, 0, &mut traces)?;
+        }
+        let mut window: Vec<f32> = Vec::new();
+        while taken < plan.steps() {
+            let next_trace = wanted.iter().copied().find(|&t| t > taken).unwrap_or(u64::MAX);
+            let most = if steady { u64::MAX } else { rows };
+            let count = pace.steps(slots).min(plan.steps() - taken).min(next_trace - taken).min(most);
+            if !(steady && taken > 0) {
+                window.clear();
+                let mut scalars = Vec::new();
+                for host in &mut hosts {
+                    host.extend(if steady { 1 } else { count }, &mut scalars);
+                }
+                window.extend(scalars.iter().map(|&v| v as f32));
+                if !window.is_empty() {
+                    gpu.queue.write_buffer(&buffers.host, 0, bytemuck::cast_slice(&window));
+                }
+            }
+            let params = Params {
+                steps: count as u32,
+                step: taken as u32,
+                rows: if steady { 1 } else { count as u32 },
+                advance: u32::from(!steady),
+                ..params
+            };
+            let begun = Instant::now();
+            let submission = self.submit(buffers, &compiled.descend, &descend, &params);
+            let now = Progress { done: base.done + slot_count * taken as f64, ..base };
+            self.wait(submission, &mut || receive(Event::Progress(now)))?;
+            pace.measured(slots, count, begun.elapsed());
+            taken += count;
+            if receive(Event::Progress(Progress { done: base.done + slot_count * taken as f64, ..base })) == Flow::Stop {
+                return Err(Error::Cancelled);
+            }
+            if wanted.contains(&taken) {
+                evaluated(self, TRACE_REGION, false, taken, receive)?;
+                self.record(plan, buffers, &pieces, slots, taken, &mut traces)?;
+            }
+        }
+        evaluated(self, 0, true, taken, receive)?;
+        progress.done = base.done + slot_count * plan.steps() as f64;
+        self.give_out(plan, buffers, launch, &pieces, traces, receive)
+    }
+
+    fn upload_drawn(&self, plan: &Plan, buffers: &Buffers, pieces: &[(usize, u64, u64, u64)], slots: usize) {
+        let mut all = vec![0f32; buffers.sizes.drawn as usize];
+        for &(configuration, restart, slot, count) in pieces {
+            for r in 0..count {
+                let values = plan.drawn(configuration, plan.first() + restart + r);
+                for (k, v) in values.iter().enumerate() {
+                    all[k * slots + (slot + r) as usize] = *v as f32;
+                }
+            }
+        }
+        self.gpu.queue.write_buffer(&buffers.drawn, 0, bytemuck::cast_slice(&all));
+    }
+
+    /// Reads a trace back: points of restarts that have not stopped.
+    fn record(
+        &self,
+        plan: &Plan,
+        buffers: &Buffers,
+        pieces: &[(usize, u64, u64, u64)],
+        slots: usize,
+        step: u64,
+        traces: &mut Vec<TraceBatch>,
+    ) -> Result<(), Error> {
+        let dim = plan.surface().dim() as usize;
+        if !pieces.iter().any(|p| p.1 < plan.trace().restarts) {
+            return Ok(());
+        }
+        let count = slots as u64;
+        let region = u64::from(TRACE_REGION) * count;
+        let ranges =
+            [(&buffers.status, 0, count), (&buffers.values, region, 2 * count), (&buffers.xs, 0, dim as u64 * count)];
+        let back = read(&self.gpu, &ranges, &mut |s| self.wait(s, &mut || Flow::Continue))?;
+        let number = |word: u32| f32::from_bits(word);
+        for &(configuration, restart, slot, piece) in pieces {
+            let traced = plan.trace().restarts.saturating_sub(restart).min(piece);
+            let kept: Vec<usize> =
+                (slot..slot + traced).map(|s| s as usize).filter(|&s| back[0][s] & 0xff == 0).collect();
+            if kept.is_empty() {
+                continue;
+            }
+            let mut x = Vec::with_capacity(dim * kept.len());
+            for i in 0..dim {
+                x.extend(kept.iter().map(|&s| number(back[2][i * slots + s])));
+            }
+            traces.push(TraceBatch {
+                configuration,
+                step,
+                restarts: kept.iter().map(|&s| plan.first() + restart + s as u64 - slot).collect(),
+                value: Column::F32(kept.iter().map(|&s| number(back[1][s])).collect()),
+                gradient_norm: Column::F32(kept.iter().map(|&s| number(back[1][slots + s])).collect()),
+                x: Column::F32(x),
+            });
+        }
+        Ok(())
+    }
+
+    /// Reads a launch back, checks that the kernels wrote it, and gives it out.
+    fn give_out(
+        &self,
+        plan: &Plan,
+        buffers: &Buffers,
+        launch: &Launch,
+        pieces: &[(usize, u64, u64, u64)],
+        traces: Vec<TraceBatch>,
+        receive: &mut Receive<'_>,
+    ) -> Result<(), Error> {
+        let dim = plan.surface().dim() as usize;
+        let (slots, count) = (launch.slots as usize, launch.slots);
+        let points = if plan.points() { count } else { 0 };
+        let ranges = [
+            (&buffers.status, 0, 2 * count),
+            (&buffers.values, 0, 2 * count),
+            (&buffers.values, u64::from(START_REGION) * count, points),
+            (&buffers.xs, 0, dim as u64 * points),
+        ];
+        let back = read(&self.gpu, &ranges, &mut |s| self.wait(s, &mut || Flow::Continue))?;
+        let unwritten = || self.gpu.error(DeviceProblem::Unwritten);
+        if back[1].contains(&POISON) || back[2].contains(&POISON) {
+            return Err(unwritten());
+        }
+        let floats = |words: &[u32]| Column::F32(words.iter().map(|&w| f32::from_bits(w)).collect());
+        for &(configuration, restart, slot, piece) in pieces {
+            let range = slot as usize..(slot + piece) as usize;
+            let mut status = Vec::with_capacity(range.len());
+            for &word in &back[0][range.clone()] {
+                let code = (word >> 8 == launch.epoch).then(|| Status::from_code(word & 0xff)).flatten();
+                status.push(code.ok_or_else(unwritten)?);
+            }
+            let steps: Vec<u32> = back[0][slots..][range.clone()].to_vec();
+            let complete = |(&s, &t): (&Status, &u32)| s != Status::MaxSteps || u64::from(t) == plan.steps();
+            if !status.iter().zip(&steps).all(complete) {
+                return Err(unwritten());
+            }
+            let mut x = Vec::new();
+            if plan.points() {
+                for i in 0..dim {
+                    x.extend_from_slice(&back[3][i * slots..][range.clone()]);
+                }
+            }
+            let batch = Batch {
+                configuration,
+                first: plan.first() + restart,
+                dim,
+                value: floats(&back[1][range.clone()]),
+                gradient_norm: floats(&back[1][slots..][range.clone()]),
+                steps,
+                status,
+                start_value: floats(if plan.points() { &back[2][range.clone()] } else { &[] }),
+                x: floats(&x),
+            };
+            if receive(Event::Batch(batch)) == Flow::Stop {
+                return Err(Error::Cancelled);
+            }
+        }
+        for trace in traces {
+            if receive(Event::Trace(trace)) == Flow::Stop {
+                return Err(Error::Cancelled);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Chooses how many steps a dispatch takes, from how long the last ones took.
+#[derive(Debug)]
+struct Pace {
+    /// Seconds a slot and step.
+    cost: Option<f64>,
+    target: f64,
+    most: u64,
+}
+
+impl Pace {
+    fn new(most: u64) -> Pace {
+        let spoken = std::env::var("CATCHMENT_DISPATCH_MS").ok().and_then(|t| t.parse::<f64>().ok());
+        let target = spoken.filter(|ms| ms.is_finite() && *ms > 0.0).unwrap_or(DISPATCH_MS).min(250.0) / 1e3;
+        Pace { cost: None, target, most: most.max(1) }
+    }
+
+    fn steps(&self, slots: usize) -> u64 {
+        match self.cost {
+            None => 8,
+            Some(cost) => (self.target / (cost * slots as f64)).clamp(1.0, 1e6) as u64,
+        }
+        .min(if self.most > 1 { self.most } else { u64::MAX })
+        .max(1)
+    }
+
+    fn measured(&mut self, slots: usize, steps: u64, elapsed: Duration) {
+        let now = elapsed.as_secs_f64().max(1e-6) / (slots as f64 * steps as f64);
+        // A short dispatch measures its own overhead: the estimate may fall fast but rises at once.
+        self.cost = Some(self.cost.map_or(now, |before| if now > before { now } else { now.max(before / 16.0) }));
+    }
+}

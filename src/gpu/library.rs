@@ -1,0 +1,122 @@
+//! Hand-written WGSL, and the part of it that a kernel uses: an unused function costs compile time on every start.
+
+use std::collections::{HashMap, HashSet};
+
+const MATH: &str = include_str!("../../shaders/math.wgsl");
+const PHILOX: &str = include_str!("../../shaders/philox.wgsl");
+const STARTS: &str = include_str!("../../shaders/starts.wgsl");
+const COMMON: &str = include_str!("../../shaders/common.wgsl");
+/// Entry points, with `//@` lines for generated parts.
+pub(super) const BEGIN: &str = include_str!("../../shaders/begin.wgsl");
+pub(super) const DESCEND: &str = include_str!("../../shaders/descend.wgsl");
+pub(super) const EVALUATE: &str = include_str!("../../shaders/evaluate.wgsl");
+
+/// A declaration at the top level of a file.
+struct Item<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+/// Cuts a file into its top-level declarations; each begins at the start of a line.
+fn items(source: &'static str) -> Vec<Item<'static>> {
+    let begins = |line: &str| ["fn ", "const ", "struct ", "var<", "@group"].iter().any(|k| line.starts_with(k));
+    let mut starts = Vec::new();
+    let mut at = 0;
+    for line in source.split_inclusive('\n') {
+        if begins(line) {
+            starts.push(at);
+        }
+        at += line.len();
+    }
+    let ends = starts.iter().skip(1).copied().chain([source.len()]);
+    starts
+        .iter()
+        .zip(ends)
+        .map(|(&start, end)| {
+            let text = &source[start..end];
+            // A comment that stands before the next declaration belongs to that one.
+            let code = text.rfind('}').map(|i| i + 1).filter(|_| text.starts_with("fn ") || text.starts_with("struct "));
+            let text = &text[..code.unwrap_or_else(|| text.find(';').map_or(text.len(), |i| i + 1))];
+            Item { name: declared(text), text }
+        })
+        .collect()
+}
+
+/// The name that a declaration declares.
+fn declared(text: &str) -> &str {
+    let rest = ["fn ", "const ", "struct "].iter().find_map(|k| text.strip_prefix(k));
+    let rest = rest.or_else(|| text.find("> ").map(|i| &text[i + 2..])).unwrap_or(text);
+    identifiers(rest).next().unwrap_or("")
+}
+
+fn identifiers(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .filter(|w| w.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'))
+}
+
+/// The declarations that `code` needs, in the order of their files, in front of it.
+pub(super) fn with_library(code: &str) -> String {
+    let all: Vec<Item<'static>> = [MATH, PHILOX, STARTS, COMMON].into_iter().flat_map(items).collect();
+    let by_name: HashMap<&str, usize> = all.iter().enumerate().map(|(i, item)| (item.name, i)).collect();
+    let mut needed: HashSet<usize> = HashSet::new();
+    let mut todo: Vec<&str> = vec![code];
+    while let Some(text) = todo.pop() {
+        for word in identifiers(text) {
+            if let Some(&i) = by_name.get(word)
+                && needed.insert(i)
+            {
+                todo.push(all[i].text);
+            }
+        }
+    }
+    let mut out = String::new();
+    for (i, item) in all.iter().enumerate() {
+        if needed.contains(&i) {
+            out.push_str(item.text.trim_end());
+            out.push_str(if item.text.contains('{') { "\n\n" } else { "\n" });
+        }
+    }
+    out.push_str(code);
+    out
+}
+
+/// Puts generated parts where a template has `//@ name`, at the line's indentation.
+pub(super) fn filled(template: &str, parts: &[(&str, String)]) -> String {
+    let mut out = String::new();
+    for line in template.lines() {
+        match line.trim_start().strip_prefix("//@ ") {
+            Some(name) => {
+                let indent = &line[..line.len() - line.trim_start().len()];
+                let part = parts.iter().find(|p| p.0 == name.trim()).map_or("", |p| &p.1);
+                for generated in part.lines() {
+                    out.push_str(indent);
+                    out.push_str(generated);
+                    out.push('\n');
+                }
+            }
+            None => {
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_used_comes_along() {
+        let text = with_library("fn main() { let y = m_exp(1.0); }");
+        assert!(text.contains("fn m_exp(") && text.contains("M_INF") && !text.contains("fn m_pow("));
+    }
+
+    #[test]
+    fn every_declaration_has_a_name() {
+        for item in [MATH, PHILOX, STARTS, COMMON].into_iter().flat_map(items) {
+            assert!(!item.name.is_empty(), "{}", item.text);
+        }
+    }
+}

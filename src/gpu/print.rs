@@ -1,0 +1,257 @@
+//! Prints a kernel as WGSL: flat assignments of generated names, loops with known trip counts.
+
+use crate::graph::Law;
+use crate::kernel::{Array, Index, Instruction, Kernel, Statement, Type, ValueId};
+use crate::random::Purpose;
+use std::fmt::Write;
+
+/// Where a restart's arrays live while it descends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// One named variable for each element: registers.
+    Straight,
+    /// Private arrays, in loops.
+    Loops,
+    /// Storage buffers, in loops.
+    Storage,
+}
+
+impl Layout {
+    /// The name in results.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Layout::Straight => "straight",
+            Layout::Loops => "loops",
+            Layout::Storage => "storage",
+        }
+    }
+}
+
+/// Prints one kernel's statements.
+pub(super) struct Printer<'k> {
+    kernel: &'k Kernel,
+    layout: Layout,
+    /// Whether the kernel is an evaluation: parameters are read where they are stored.
+    evaluation: bool,
+    /// First row of the scratch arrays in `extra`.
+    scratch: Vec<u32>,
+    /// First entries of the tables in `tables`.
+    tables: Vec<u32>,
+    names: Vec<String>,
+    text: String,
+    depth: usize,
+}
+
+impl<'k> Printer<'k> {
+    pub(super) fn new(kernel: &'k Kernel, layout: Layout, evaluation: bool, gradient_rows: u32) -> Printer<'k> {
+        let mut row = gradient_rows;
+        let scratch = kernel.scratch.iter().map(|len| { row += len; row - len }).collect();
+        let mut entry = 0;
+        let tables = kernel.tables.iter().map(|t| { entry += t.values.len() as u32; entry - t.values.len() as u32 }).collect();
+        Printer {
+            kernel,
+            layout,
+            evaluation,
+            scratch,
+            tables,
+            names: vec![String::new(); kernel.types.len()],
+            text: String::new(),
+            depth: 0,
+        }
+    }
+
+    /// Whether scratch arrays lie in `extra`.
+    fn scratch_stored(&self) -> bool {
+        self.layout == Layout::Storage
+    }
+
+    /// The statements; then the scalar outputs' texts.
+    pub(super) fn print(mut self) -> (String, Vec<String>) {
+        if !self.scratch_stored() {
+            for (k, len) in self.kernel.scratch.iter().enumerate() {
+                let _ = writeln!(self.text, "var scratch{k}: array<f32, {len}>;");
+            }
+        }
+        self.body(&self.kernel.body);
+        let scalars = self.kernel.scalars.iter().map(|&s| self.names[s as usize].clone()).collect();
+        (self.text, scalars)
+    }
+
+    fn line(&mut self, line: &str) {
+        for _ in 0..self.depth {
+            self.text.push_str("    ");
+        }
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    fn name(&self, value: ValueId) -> &str {
+        &self.names[value as usize]
+    }
+
+    fn body(&mut self, body: &[Statement]) {
+        for statement in body {
+            match statement {
+                Statement::Let(value, instruction) => self.assign(*value, *instruction),
+                Statement::Store(array, index, value) => {
+                    let line = if self.layout == Layout::Straight && !self.evaluation {
+                        format!("let {} = {};", fresh(*array, index.offset), self.name(*value))
+                    } else {
+                        format!("{} = {};", self.element(*array, *index), self.name(*value))
+                    };
+                    self.line(&line);
+                }
+                Statement::Loop(l) => {
+                    for c in &l.carried {
+                        let line = format!("var v{} = {};", c.value, self.name(c.init));
+                        self.names[c.value as usize] = format!("v{}", c.value);
+                        self.line(&line);
+                    }
+                    self.line(&format!("for (var i{0} = 0; i{0} < {1}; i{0}++) {{", l.var, l.count));
+                    self.depth += 1;
+                    self.body(&l.body);
+                    // An accumulator may be read by another's next value: all are computed by now.
+                    let moves: Vec<String> = l
+                        .carried
+                        .iter()
+                        .filter(|c| self.name(c.next) != self.name(c.value))
+                        .map(|c| format!("v{} = {};", c.value, self.name(c.next)))
+                        .collect();
+                    for line in moves {
+                        self.line(&line);
+                    }
+                    self.depth -= 1;
+                    self.line("}");
+                }
+            }
+        }
+    }
+
+    fn assign(&mut self, value: ValueId, instruction: Instruction) {
+        let text = match instruction {
+            Instruction::Constant(bits) => {
+                self.names[value as usize] = literal(f64::from_bits(bits) as f32);
+                return;
+            }
+            Instruction::Host(k) => format!("host[row + {k}u]"),
+            Instruction::Drawn(k) => format!("drawn[{k}u * params.count + slot]"),
+            Instruction::Load(array, index) => {
+                let element = self.element(array, index);
+                if self.layout == Layout::Straight && !self.evaluation {
+                    // A register is its own name: nothing writes to it before `commit`.
+                    self.names[value as usize] = element;
+                    return;
+                }
+                element
+            }
+            Instruction::Table(t, index) => format!("tables[{} + {}]", self.tables[t as usize], place(index)),
+            Instruction::Position(index) => format!("f32({})", place(index)),
+            Instruction::Unary(op, a) => op.wgsl().replace('$', self.name(a)),
+            Instruction::Binary(op, a, b) => {
+                let mut text = String::new();
+                for c in op.wgsl().chars() {
+                    match c {
+                        '$' => text.push_str(self.name(a)),
+                        '@' => text.push_str(self.name(b)),
+                        c => text.push(c),
+                    }
+                }
+                text
+            }
+            Instruction::Select(c, a, b) => format!("select({}, {}, {})", self.name(b), self.name(a), self.name(c)),
+            Instruction::Draw { site, law, block } => {
+                let function = match law {
+                    Law::Normal => "draw_normal",
+                    Law::Uniform => "draw_uniform",
+                };
+                format!("{function}(step, {}u + u32({}))", Purpose::Draw(site as u8).tag(0), place(block))
+            }
+            Instruction::Component(four, k) => {
+                self.names[value as usize] = format!("{}.{}", self.name(four), ["x", "y", "z", "w"][usize::from(k) % 4]);
+                return;
+            }
+        };
+        let prefix = match self.kernel.types[value as usize] {
+            Type::Boolean => 'b',
+            Type::Four => 'q',
+            Type::Number => 'v',
+        };
+        let name = format!("{prefix}{value}");
+        // The text may be wrapped in brackets of its own.
+        let bare = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')).filter(|t| !t.contains(['(', ')']));
+        let line = format!("let {name} = {};", bare.unwrap_or(&text));
+        self.line(&line);
+        self.names[value as usize] = name;
+    }
+
+    /// The text of an array's element.
+    fn element(&self, array: Array, index: Index) -> String {
+        let at = place(index);
+        let stored = |buffer: &str, row: &str| {
+            let row = if row.is_empty() { at.clone() } else { format!("{row} + {at}") };
+            format!("{buffer}[u32({row}) * params.count + slot]")
+        };
+        let dim = self.kernel.dim;
+        if self.evaluation {
+            return match array {
+                Array::X => stored("xs", ""),
+                Array::Gradient => stored("extra", ""),
+                Array::Scratch(k) if self.scratch_stored() => stored("extra", &self.scratch[k as usize].to_string()),
+                Array::Scratch(k) => format!("scratch{k}[{at}]"),
+                // An evaluation has no states and makes no step.
+                Array::Next | Array::State(_) => stored("xs", ""),
+            };
+        }
+        match (self.layout, array) {
+            (Layout::Straight, Array::X) => format!("x{}", index.offset),
+            (Layout::Straight, Array::State(k)) => format!("s{k}_{}", index.offset),
+            (Layout::Straight, _) => fresh(array, index.offset),
+            (Layout::Loops, Array::X) => format!("x[here + {at}]"),
+            (Layout::Loops, Array::Next) => format!("x[there + {at}]"),
+            (Layout::Loops, Array::State(k)) => format!("s{k}[{at}]"),
+            (Layout::Loops, Array::Scratch(k)) => format!("scratch{k}[{at}]"),
+            (Layout::Storage, Array::X) => stored("xs", "here"),
+            (Layout::Storage, Array::Next) => stored("xs", "there"),
+            (Layout::Storage, Array::State(k)) => stored("states", &(k * dim).to_string()),
+            (Layout::Storage, Array::Scratch(k)) => stored("extra", &self.scratch[k as usize].to_string()),
+            (_, Array::Gradient) => stored("extra", ""),
+        }
+    }
+}
+
+/// The name of a register's new value.
+pub(super) fn fresh(array: Array, i: i32) -> String {
+    match array {
+        Array::State(k) => format!("s{k}_{i}_new"),
+        Array::Scratch(k) => format!("scratch{k}_{i}"),
+        _ => format!("x{i}_new"),
+    }
+}
+
+/// An index as an `i32` expression.
+fn place(index: Index) -> String {
+    let mut text = String::new();
+    for (var, step) in index.terms() {
+        if !text.is_empty() {
+            text.push_str(" + ");
+        }
+        let _ = if step == 1 { write!(text, "i{var}") } else { write!(text, "{step} * i{var}") };
+    }
+    if text.is_empty() {
+        return index.offset.to_string();
+    }
+    if index.offset != 0 {
+        let _ = write!(text, " + {}", index.offset);
+    }
+    format!("({text})")
+}
+
+/// A number as a literal that is read back as the same `f32`.
+fn literal(v: f32) -> String {
+    if !v.is_finite() {
+        // WGSL has no literal for it, and must not fold one.
+        return format!("bitcast<f32>({}u ^ params.zero)", v.to_bits());
+    }
+    let text = format!("{v:?}f");
+    if v < 0.0 { format!("({text})") } else { text }
+}

@@ -1,0 +1,75 @@
+//! Lowering: straight and looped kernels compute what their graph means, for surfaces and for whole steps.
+
+use crate::support::catalog::{chains, label, points, some_surfaces, surfaces};
+use crate::support::checks;
+use crate::support::interpreter::Lane;
+use crate::support::report::Report;
+use crate::support::steps::{advance, initial_states, lane};
+use catchment::graph::{Bounded, Graph};
+use catchment::kernel::{Kernel, Outputs, lower_nest, lower_straight};
+use catchment::step::Evaluation;
+use catchment::{Bounds, Plan, Stopping};
+
+const SEED: u64 = 12;
+/// Straight code beyond this is not tried.
+const LIMIT: usize = 20_000;
+
+/// Both forms of a graph, by name.
+fn kernels(graph: &Graph, outputs: &Outputs, dim: u32) -> Vec<(&'static str, Kernel)> {
+    let straight = lower_straight(graph, outputs, dim, LIMIT).map(|k| ("straight", k));
+    let loops = lower_nest(graph, outputs, dim).map(|k| ("loops", k));
+    straight.into_iter().chain(loops).collect()
+}
+
+#[test]
+fn kernels_of_surfaces_equal_their_graphs() {
+    let mut report = Report::new("surface kernels");
+    let (mut straight, mut loops) = (0, 0);
+    // Around 8, where reductions are no longer written out, and around multiples of 4, where draws and strides end.
+    for surface in surfaces(&[2, 4, 7, 8, 9, 10, 33, 40]) {
+        let evaluation = Evaluation::new(&surface);
+        let outputs = evaluation.outputs(true);
+        for (form, kernel) in kernels(&evaluation.graph, &outputs, surface.dim()) {
+            *(if form == "loops" { &mut loops } else { &mut straight }) += 1;
+            let row = format!("{} {form}", label(&surface));
+            for x in points(&surface, 3, SEED) {
+                let lane = Lane::at(x.iter().map(|&v| Bounded::exact(v)).collect());
+                checks::kernel(&mut report, &row, &kernel, &evaluation.graph, &outputs, &lane, SEED);
+            }
+        }
+    }
+    println!("{straight} straight, {loops} looped");
+    assert!(straight > 200 && loops > 200);
+    report.finish(15_000);
+}
+
+#[test]
+fn kernels_of_steps_equal_their_graphs() {
+    let mut report = Report::new("step kernels");
+    let stopping = Stopping { gradient: Some(0.0), change: Some(0.0), target: None };
+    for surface in some_surfaces(&[1, 3, 9, 13], 12) {
+        for (number, chain) in chains().into_iter().enumerate() {
+            // The bounds take turns.
+            let bounds = [Bounds::None, Bounds::Clip, Bounds::Reflect, Bounds::Wrap][number % 4];
+            let plan = Plan::new(surface.clone()).optimizer(&chain).bounds(bounds).stopping(stopping).steps(12).seed(SEED);
+            let plan = plan.resolve().expect("a plan");
+            let step = &plan.programs()[0].step;
+            let outputs = step.outputs();
+            let forms = kernels(&step.graph, &outputs, surface.dim());
+            assert_eq!(forms.len(), 2, "{} {chain}", label(&surface));
+            for (restart, x) in points(&surface, 2, SEED).iter().enumerate() {
+                // Two steps at the point itself: the second has states that are not the initial ones.
+                let mut states = initial_states::<Bounded>(&plan, 0);
+                for t in [1, 10] {
+                    let lane = lane(&plan, 0, restart as u64, t, x, states);
+                    for (form, kernel) in &forms {
+                        let row = format!("{} {chain} {bounds:?} t={t} {form}", label(&surface));
+                        checks::kernel(&mut report, &row, kernel, &step.graph, &outputs, &lane, SEED);
+                    }
+                    states = advance(step, &lane, t, plan.steps()).1;
+                }
+            }
+        }
+    }
+    report.finish(15_000);
+}
