@@ -33,6 +33,17 @@ pub struct DeviceLimits {
     pub workgroups: u32,
 }
 
+/// Mesa's software rasterizers end every loop of an invocation after this many turns of all its loops together, and say
+/// nothing (`LP_MAX_TGSI_LOOP_ITERATIONS`).
+const SOFTWARE_TURNS: u64 = 65_535;
+
+impl Device {
+    /// The most loop turns of one invocation, where the device has such a limit.
+    pub(super) fn turn_limit(&self) -> Option<u64> {
+        (self.kind == "software").then_some(SOFTWARE_TURNS)
+    }
+}
+
 /// All devices; number 0 is the CPU engine.
 pub fn devices() -> Vec<Device> {
     let cpu = Device {

@@ -49,6 +49,8 @@ struct Compiled<'a> {
     evaluate: Module,
     shader: Shader,
     evaluation_rows: u32,
+    /// The most steps of a dispatch that the device runs to their end.
+    most_steps: u64,
 }
 
 /// Configurations of one program that stand side by side, and their launches.
@@ -108,10 +110,25 @@ impl GpuEngine {
         let dim = plan.surface().dim();
         let shader = descent(plan, program)?;
         let evaluator = evaluation(plan.evaluation(), plan.surface(), false)?;
+        let most_steps = self.most_steps(&shader, &evaluator, dim)?;
         let begin = self.module(&layout, "begin", &beginning(dim, program.step.states), &[])?;
         let descend = self.module(&layout, "descend", &shader.text, &shader.tables)?;
         let evaluate = self.module(&layout, "evaluate", &evaluator.text, &evaluator.tables)?;
-        Ok(Compiled { program, layout, begin, descend, evaluate, shader, evaluation_rows: evaluator.extra_rows })
+        Ok(Compiled { program, layout, begin, descend, evaluate, shader, evaluation_rows: evaluator.extra_rows, most_steps })
+    }
+
+    /// How many steps a dispatch may take on a device that bounds the turns of an invocation's loops.
+    fn most_steps(&self, step: &Shader, evaluation: &Shader, dim: u32) -> Result<u64, Error> {
+        let Some(limit) = self.gpu.about.turn_limit() else { return Ok(u64::MAX) };
+        // Loading and storing are loops too.
+        let around = 2 * u64::from(dim) + 8;
+        let steps = limit.saturating_sub(around) / (step.turns + 1);
+        if steps == 0 || evaluation.turns >= limit {
+            let turns = step.turns.max(evaluation.turns);
+            let problem = format!("a step takes {turns} loop turns, the device runs {limit}; use the CPU engine");
+            return Err(self.gpu.error(DeviceProblem::Refused(problem)));
+        }
+        Ok(steps)
     }
 
     /// Words of a slot in every buffer.
@@ -361,7 +378,7 @@ impl GpuEngine {
             drawn: words.drawn * most,
         };
         let buffers = Buffers::new(&self.gpu, sizes)?;
-        let mut pace = Pace::new(rows);
+        let mut pace = Pace::new(compiled.most_steps);
         let mut done = 0;
         while done < total {
             let (configuration, restart) = (group.first + (done / restarts) as usize, done % restarts);
@@ -630,7 +647,7 @@ impl Pace {
     fn new(most: u64) -> Pace {
         let spoken = std::env::var("CATCHMENT_DISPATCH_MS").ok().and_then(|t| t.parse::<f64>().ok());
         let target = spoken.filter(|ms| ms.is_finite() && *ms > 0.0).unwrap_or(DISPATCH_MS).min(250.0) / 1e3;
-        Pace { cost: None, target, most: most.max(1) }
+        Pace { cost: None, target, most }
     }
 
     fn steps(&self, slots: usize) -> u64 {
@@ -638,8 +655,7 @@ impl Pace {
             None => 8,
             Some(cost) => (self.target / (cost * slots as f64)).clamp(1.0, 1e6) as u64,
         }
-        .min(if self.most > 1 { self.most } else { u64::MAX })
-        .max(1)
+        .min(self.most)
     }
 
     fn measured(&mut self, slots: usize, steps: u64, elapsed: Duration) {

@@ -32,6 +32,8 @@ pub(super) struct Shader {
     pub(super) tables: Vec<f32>,
     /// Rows of `extra`.
     pub(super) extra_rows: u32,
+    /// Loop turns of one step or evaluation.
+    pub(super) turns: u64,
 }
 
 fn lower(graph: &Graph, outputs: &Outputs, surface: &Surface) -> Result<(Kernel, bool), Error> {
@@ -62,7 +64,7 @@ pub(super) fn evaluation(evaluation: &Evaluation, surface: &Surface, gradient: b
     let _ = write!(text, "let value = {};\nlet squared_norm = {};", scalars[0], scalars[1]);
     let text = with_library(&filled(EVALUATE, &[("evaluate", text)]));
     let extra_rows = gradient_rows + if layout == Layout::Storage { scratch } else { 0 };
-    Ok(Shader { text, layout, tables: tables(&kernel), extra_rows })
+    Ok(Shader { text, layout, tables: tables(&kernel), extra_rows, turns: kernel.turns() })
 }
 
 /// The module that begins a launch.
@@ -107,7 +109,7 @@ pub(super) fn descent(plan: &Plan, program: &Program) -> Result<Shader, Error> {
     let sizes = format!("const HOST_SCALARS = {}u;\n\n", step.host.len());
     let text = with_library(&(sizes + &filled(DESCEND, &parts)));
     let extra_rows = if layout == Layout::Storage { scratch } else { 0 };
-    Ok(Shader { text, layout, tables: tables(&kernel), extra_rows })
+    Ok(Shader { text, layout, tables: tables(&kernel), extra_rows, turns: kernel.turns() })
 }
 
 fn tests(value: bool, norm: bool) -> String {

@@ -178,10 +178,24 @@ impl Kernel {
         count(&self.body)
     }
 
+    /// How many turns its loops take in all, inner ones counted for every turn of the outer.
+    pub fn turns(&self) -> u64 {
+        turns(&self.body)
+    }
+
     /// Whether the kernel does nothing.
     pub fn is_empty(&self) -> bool {
         self.body.is_empty()
     }
+}
+
+fn turns(body: &[Statement]) -> u64 {
+    body.iter()
+        .map(|s| match s {
+            Statement::Loop(l) => u64::from(l.count).saturating_mul(1 + turns(&l.body)),
+            _ => 0,
+        })
+        .fold(0, u64::saturating_add)
 }
 
 fn count(body: &[Statement]) -> usize {

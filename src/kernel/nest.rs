@@ -177,7 +177,7 @@ impl Nest<'_> {
             }
         }
         if !outputs.arrays.is_empty() {
-            groups.entry((last, dim)).or_default().stores = self.harmless(&outputs.arrays, dim);
+            groups.entry((last, dim)).or_default().stores = self.harmless(outputs, dim);
         }
         let copies: Vec<(Array, Array)> = groups
             .get(&(last, dim))
@@ -195,6 +195,7 @@ impl Nest<'_> {
                 self.scan(id, scan, a, axis)?;
             }
         }
+        let scalars = outputs.scalars.iter().map(|&s| self.value(s, &Vec::new())).collect::<Lowered<Vec<_>>>()?;
         for (from, to) in copies {
             let cuts = Cuts::new(dim);
             self.run(0, &cuts, &mut [], &mut |nest, place, _| {
@@ -203,7 +204,6 @@ impl Nest<'_> {
                 Ok(())
             })?;
         }
-        let scalars = outputs.scalars.iter().map(|&s| self.value(s, &Vec::new())).collect::<Lowered<Vec<_>>>()?;
         let mut body = std::mem::take(&mut self.b.frames[0].statements);
         let mut used = vec![false; self.b.types.len()];
         for &s in &scalars {
@@ -222,13 +222,17 @@ impl Nest<'_> {
         }
     }
 
-    /// The outputs, states through scratch where a state is read at another place than it is written.
-    fn harmless(&mut self, arrays: &[(Array, NodeId)], dim: u32) -> Vec<(Array, NodeId)> {
+    /// The outputs, states through scratch where a state is read at another place than it is written, or after the loop
+    /// that writes it: a scalar whose reduction is written out.
+    fn harmless(&mut self, outputs: &Outputs, dim: u32) -> Vec<(Array, NodeId)> {
+        let arrays = &outputs.arrays[..];
         let mut cuts = Cuts::new(dim);
         for &(_, node) in arrays {
             cuts.follow(self.graph, node, &[(Axis::vector(dim), Relation::IDENTITY)], &|_| false);
         }
-        if !cuts.crosses {
+        let states = depends_on(self.graph, |input| matches!(input, Input::State(_)));
+        let late = dim <= WRITTEN_OUT && outputs.scalars.iter().any(|s| states[s.index()]);
+        if !cuts.crosses && !late {
             return arrays.to_vec();
         }
         arrays
