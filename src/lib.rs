@@ -30,6 +30,8 @@ pub mod optimizer;
 mod outcome;
 mod plan;
 pub mod random;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod step;
 mod surface;
 

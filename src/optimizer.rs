@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::graph::{Graph, Input, NodeId, Axes, depends_on};
 use crate::language::ast::{Binding, CallSource, Expr, ExprKind, OptimizerSource};
 use crate::language::{Diagnostic, DiagnosticKind, Elaborator, Source, nearest, parse_chain, parse_optimizer};
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -66,20 +67,26 @@ impl OptimizerText {
         &self.source.text
     }
 
-    /// Whether it assigns `x` from `g`: an update rule, and no transform.
-    ///
-    /// A transform assigns `g`, or moves `x` without a learning rate: a file is a transform where the gradient is assigned,
-    /// or where `x` is kept in one branch of every assignment to it.
+    /// The file it was read from: a path, or a catalog entry's file name.
+    pub fn file(&self) -> &str {
+        &self.source.name
+    }
+
+    /// Whether it is an update rule: the gradient's values reach an assignment to `x`. A transform changes `g`, or moves
+    /// `x` by something else; that a condition looks at the gradient makes no rule.
     pub fn is_rule(&self) -> bool {
-        let assigns = |name: &str| self.parsed.assignments.iter().any(|a| a.name.text == name);
-        let keeps = |e: &Expr| match &e.kind {
-            ExprKind::Call { function, arguments, .. } if function.text == "where" => {
-                arguments.iter().skip(1).any(|a| matches!(&a.kind, ExprKind::Name(n) if n == "x"))
+        let mut holds: HashSet<&str> = HashSet::from(["g"]);
+        loop {
+            let before = holds.len();
+            for assignment in &self.parsed.assignments {
+                if carries(&assignment.value, &holds) {
+                    holds.insert(&assignment.name.text);
+                }
             }
-            _ => false,
-        };
-        let moves = self.parsed.assignments.iter().any(|a| a.name.text == "x" && !keeps(&a.value));
-        assigns("x") && !assigns("g") && moves
+            if holds.len() == before {
+                return holds.contains("x");
+            }
+        }
     }
 
     /// Hyperparameters and the texts of their defaults.
@@ -99,6 +106,24 @@ impl OptimizerText {
 
     pub(crate) fn source(&self) -> &Source {
         &self.source
+    }
+}
+
+/// Whether the values of one of the names reach an expression's value, conditions apart.
+fn carries(expr: &Expr, names: &HashSet<&str>) -> bool {
+    let hits = |e: &Expr| carries(e, names);
+    match &expr.kind {
+        ExprKind::Number(_) => false,
+        ExprKind::Name(name) => names.contains(name.as_str()),
+        ExprKind::Prefix(_, a) => hits(a),
+        ExprKind::Chain(a, rest) => hits(a) || rest.iter().any(|(_, e)| hits(e)),
+        ExprKind::Power(a, b) => hits(a) || hits(b),
+        ExprKind::Call { function, arguments, .. } => {
+            let conditions = usize::from(function.text == "where");
+            arguments.iter().skip(conditions).any(hits)
+        }
+        ExprKind::Subscript(a, _) => hits(a),
+        ExprKind::List(items) => items.iter().any(hits),
     }
 }
 
@@ -143,10 +168,10 @@ impl HyperValue {
     }
 }
 
-/// A number in its shortest form, with an exponent where that is shorter.
+/// A number in its shortest form, with an exponent where that is much shorter: `0.002`, `1e-8`.
 pub(crate) fn number(v: f64) -> String {
     let (plain, exponent) = (format!("{v}"), format!("{v:e}"));
-    if exponent.len() < plain.len() { exponent } else { plain }
+    if exponent.len() + 2 < plain.len() { exponent } else { plain }
 }
 
 /// The place of a hyperparameter in a chain.

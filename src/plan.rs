@@ -361,6 +361,11 @@ impl Plan {
         self.builder.precision
     }
 
+    /// What happens at the ends of the domain.
+    pub fn bounds(&self) -> Bounds {
+        self.builder.bounds
+    }
+
     /// When restarts stop early.
     pub fn stopping(&self) -> Stopping {
         self.builder.stopping

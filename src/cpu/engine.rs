@@ -11,7 +11,7 @@ use crate::graph::Graph;
 use crate::outcome::{Batch, DeviceInfo, Event, Flow, Progress, Status, Timing, TraceBatch};
 use crate::plan::{Plan, Precision, Program};
 use crate::random::key_of;
-use crate::step::{Evaluation, Step};
+use crate::step::Evaluation;
 use crate::surface::Surface;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -103,8 +103,8 @@ fn processor() -> String {
 struct Job<'a, F> {
     plan: &'a Plan,
     program: &'a Program,
-    step: Tape<F>,
-    evaluation: Tape<F>,
+    step: &'a Tape<F>,
+    evaluation: &'a Tape<F>,
     width: Width,
     lanes: usize,
     done: &'a AtomicU64,
@@ -143,17 +143,15 @@ impl CpuEngine {
         let pool = self.pool()?;
         let mut timing = Timing::default();
         let (done, stop) = (AtomicU64::new(0), AtomicBool::new(false));
-        for (number, configuration) in plan.configurations().iter().enumerate() {
-            let Some(program) = plan.programs().iter().find(|p| p.configurations.contains(&number)) else { continue };
+        let mut compiled: Vec<Option<(Tape<F>, Tape<F>)>> = plan.programs().iter().map(|_| None).collect();
+        for number in 0..plan.configurations().len() {
+            let Some(index) = plan.programs().iter().position(|p| p.configurations.contains(&number)) else { continue };
+            let program = &plan.programs()[index];
             let begun = Instant::now();
-            let surface = plan.surface();
-            let hyper = configuration.hyper.len();
-            let (step, evaluation) = with_large_stack(|| -> Result<_, Error> {
-                let Step { graph, states, .. } = &*program.step;
-                let step = lower(graph, &program.step.outputs(), surface)?;
-                let evaluation = lower(&plan.evaluation().graph, &plan.evaluation().outputs(false), surface)?;
-                Ok((compile::<F>(&step, *states, hyper), compile::<F>(&evaluation, 0, 0)))
-            })?;
+            let (step, evaluation) = match &mut compiled[index] {
+                Some(tapes) => tapes,
+                slot => slot.insert(tapes(plan, program)?),
+            };
             let host = host_table::<F>(plan, program, number);
             timing.compile += begun.elapsed().as_secs_f64();
             let begun = Instant::now();
@@ -263,6 +261,16 @@ impl CpuEngine {
     }
 }
 
+/// A program's step and the surface's evaluation, compiled.
+fn tapes<F: Lane>(plan: &Plan, program: &Program) -> Result<(Tape<F>, Tape<F>), Error> {
+    let (surface, step) = (plan.surface(), &program.step);
+    with_large_stack(|| {
+        let kernel = lower(&step.graph, &step.outputs(), surface)?;
+        let evaluation = lower(&plan.evaluation().graph, &plan.evaluation().outputs(false), surface)?;
+        Ok((compile(&kernel, step.states, program.chain.hyper.len()), compile(&evaluation, 0, 0)))
+    })
+}
+
 fn evaluate_block<F: Lane>(tape: &Tape<F>, width: Width, lanes: usize, dim: usize, rows: &[f64]) -> Evaluated {
     let mut block = Block::<F>::new(tape.rows, tape.vars, lanes, [0, 0]);
     let count = rows.len() / dim;
@@ -345,7 +353,7 @@ impl<F: Lane> Job<'_, F> {
             let (value, norm) = self.values(block, evaluator, dim);
             let mut x = Vec::with_capacity(dim * kept.len());
             for i in 0..dim {
-                x.extend(kept.iter().map(|&l| block.x(&self.step, i)[l]));
+                x.extend(kept.iter().map(|&l| block.x(self.step, i)[l]));
             }
             traces.push(TraceBatch {
                 configuration: number,
@@ -381,7 +389,7 @@ impl<F: Lane> Job<'_, F> {
                     &window
                 }
             };
-            run(self.width, &self.step, &mut block, scalars, t as u32);
+            run(self.width, self.step, &mut block, scalars, t as u32);
             self.settle(&mut block, scalars, &mut lanes, t, dim);
             block.flip = 1 - block.flip;
             if lanes.running == 0 {
@@ -414,18 +422,18 @@ impl<F: Lane> Job<'_, F> {
     fn values(&self, block: &Block<F>, evaluator: &mut Block<F>, dim: usize) -> (Vec<F>, Vec<F>) {
         for i in 0..dim {
             let row = self.evaluation.x[0] + i;
-            evaluator.row_mut(row).copy_from_slice(block.x(&self.step, i));
+            evaluator.row_mut(row).copy_from_slice(block.x(self.step, i));
         }
-        run(self.width, &self.evaluation, evaluator, &[], 0);
-        let value = evaluator.output(&self.evaluation, self.evaluation.scalars[0], &[]);
-        let norm = evaluator.output(&self.evaluation, self.evaluation.scalars[1], &[]);
+        run(self.width, self.evaluation, evaluator, &[], 0);
+        let value = evaluator.output(self.evaluation, self.evaluation.scalars[0], &[]);
+        let norm = evaluator.output(self.evaluation, self.evaluation.scalars[1], &[]);
         let all = 0..self.lanes;
         (all.clone().map(|l| value.at(l)).collect(), all.map(|l| F::of(norm.at(l).to().sqrt())).collect())
     }
 
     /// After a step: latches who stopped, and keeps their points.
     fn settle(&self, block: &mut Block<F>, host: &[F], lanes: &mut Lanes<F>, t: u64, dim: usize) {
-        let tape = &self.step;
+        let tape = self.step;
         let stopping = self.plan.stopping();
         let diverged = F::of(DIVERGED);
         let huge = F::of(HUGE);
@@ -512,7 +520,7 @@ impl<F: Lane> Job<'_, F> {
         if plan.points() {
             x.reserve(dim * count);
             for i in 0..dim {
-                x.extend_from_slice(&block.x(&self.step, i)[..count]);
+                x.extend_from_slice(&block.x(self.step, i)[..count]);
             }
         }
         let cut = |mut v: Vec<F>| {

@@ -6,6 +6,8 @@ mod engine;
 mod library;
 mod print;
 mod shader;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use device::find;
 pub use device::{Device, DeviceLimits, devices};

@@ -152,19 +152,19 @@ unary_operators! {
             Some(g.select(outside, slope, zero))
         },
         slope: |x, y| if x == 0.0 { 0.0 } else { 1.0 / (3.0 * y * y) },
-        spread: Spread::Monotone, ulp: 4.0, wgsl: "m_cbrt($)", lane32: math::cbrt, lane64: math64::cbrt, cost: 20,
+        spread: Spread::Monotone, ulp: 2.5, wgsl: "m_cbrt($)", lane32: math::cbrt, lane64: math64::cbrt, cost: 20,
     }
     /// `e^x`
     Exp "exp" {
         value: f64::exp, derivative: |_, _, y| Some(y),
         slope: |_, y| y,
-        spread: Spread::Monotone, ulp: 3.0, wgsl: "m_exp($)", lane32: math::exp, lane64: math64::exp, cost: 15,
+        spread: Spread::Monotone, ulp: 1.5, wgsl: "m_exp($)", lane32: math::exp, lane64: math64::exp, cost: 15,
     }
     /// Natural logarithm.
     Log "log" {
         value: f64::ln, derivative: |g, x, _| { let one = g.constant(1.0); Some(g.binary(Binary::Div, one, x)) },
         slope: |x, _| 1.0 / x,
-        spread: Spread::Monotone, ulp: 3.0, wgsl: "m_log($)", lane32: math::log, lane64: math64::log, cost: 15,
+        spread: Spread::Monotone, ulp: 1.5, wgsl: "m_log($)", lane32: math::log, lane64: math64::log, cost: 15,
     }
     /// `log(1 + x)`
     Log1p "log1p" {
@@ -175,13 +175,13 @@ unary_operators! {
             Some(g.binary(Binary::Div, one, below))
         },
         slope: |x, _| 1.0 / (1.0 + x),
-        spread: Spread::Monotone, ulp: 5.0, wgsl: "m_log1p($)", lane32: math::log1p, lane64: math64::log1p, cost: 20,
+        spread: Spread::Monotone, ulp: 2.0, wgsl: "m_log1p($)", lane32: math::log1p, lane64: math64::log1p, cost: 20,
     }
     /// Sine.
     Sin "sin" {
         value: f64::sin, derivative: |g, x, _| Some(g.unary(Unary::Cos, x)),
         slope: |x, _| x.cos(),
-        spread: Spread::Smooth { first: 1.0, second: 1.0, range: 1.0 }, ulp: 3.0, wgsl: "m_sin($)",
+        spread: Spread::Smooth { first: 1.0, second: 1.0, range: 1.0 }, ulp: 1.5, wgsl: "m_sin($)",
         lane32: math::sin, lane64: math64::sin, cost: 20,
     }
     /// Cosine.
@@ -189,7 +189,7 @@ unary_operators! {
         value: f64::cos,
         derivative: |g, x, _| { let s = g.unary(Unary::Sin, x); Some(g.unary(Unary::Neg, s)) },
         slope: |x, _| -x.sin(),
-        spread: Spread::Smooth { first: 1.0, second: 1.0, range: 1.0 }, ulp: 3.0, wgsl: "m_cos($)",
+        spread: Spread::Smooth { first: 1.0, second: 1.0, range: 1.0 }, ulp: 1.5, wgsl: "m_cos($)",
         lane32: math::cos, lane64: math64::cos, cost: 20,
     }
     /// `sin(πx)`, reduced exactly.
@@ -200,7 +200,7 @@ unary_operators! {
             Some(g.binary(Binary::Mul, pi, c))
         },
         slope: |x, _| std::f64::consts::PI * math64::cospi(x),
-        spread: Spread::Smooth { first: 3.1416, second: 9.8697, range: 1.0 }, ulp: 3.0, wgsl: "m_sinpi($)",
+        spread: Spread::Smooth { first: 3.1416, second: 9.8697, range: 1.0 }, ulp: 1.5, wgsl: "m_sinpi($)",
         lane32: math::sinpi, lane64: math64::sinpi, cost: 15,
     }
     /// `cos(πx)`, reduced exactly.
@@ -211,7 +211,7 @@ unary_operators! {
             Some(g.binary(Binary::Mul, pi, s))
         },
         slope: |x, _| -std::f64::consts::PI * math64::sinpi(x),
-        spread: Spread::Smooth { first: 3.1416, second: 9.8697, range: 1.0 }, ulp: 3.0, wgsl: "m_cospi($)",
+        spread: Spread::Smooth { first: 3.1416, second: 9.8697, range: 1.0 }, ulp: 1.5, wgsl: "m_cospi($)",
         lane32: math::cospi, lane64: math64::cospi, cost: 15,
     }
     /// Tangent.
@@ -223,21 +223,21 @@ unary_operators! {
             Some(g.binary(Binary::Add, one, square))
         },
         slope: |x, _| x.cos().powi(-2),
-        spread: Spread::Poles, ulp: 6.0, wgsl: "m_tan($)", lane32: math::tan, lane64: math64::tan, cost: 40,
+        spread: Spread::Poles, ulp: 5.0, wgsl: "m_tan($)", lane32: math::tan, lane64: math64::tan, cost: 40,
     }
     /// Inverse sine.
     Asin "asin" {
         value: f64::asin,
         derivative: |g, x, _| Some(reciprocal_root(g, x, 1.0)),
         slope: |x, _| 1.0 / ((1.0 - x) * (1.0 + x)).sqrt(),
-        spread: Spread::Monotone, ulp: 6.0, wgsl: "m_asin($)", lane32: math::asin, lane64: math64::asin, cost: 25,
+        spread: Spread::Monotone, ulp: 5.0, wgsl: "m_asin($)", lane32: math::asin, lane64: math64::asin, cost: 25,
     }
     /// Inverse cosine.
     Acos "acos" {
         value: f64::acos,
         derivative: |g, x, _| Some(reciprocal_root(g, x, -1.0)),
         slope: |x, _| -1.0 / ((1.0 - x) * (1.0 + x)).sqrt(),
-        spread: Spread::Monotone, ulp: 6.0, wgsl: "m_acos($)", lane32: math::acos, lane64: math64::acos, cost: 25,
+        spread: Spread::Monotone, ulp: 5.0, wgsl: "m_acos($)", lane32: math::acos, lane64: math64::acos, cost: 25,
     }
     /// Inverse tangent.
     Atan "atan" {
@@ -249,19 +249,19 @@ unary_operators! {
             Some(g.binary(Binary::Div, one, below))
         },
         slope: |x, _| 1.0 / (1.0 + x * x),
-        spread: Spread::Monotone, ulp: 5.0, wgsl: "m_atan($)", lane32: math::atan, lane64: math64::atan, cost: 25,
+        spread: Spread::Monotone, ulp: 3.0, wgsl: "m_atan($)", lane32: math::atan, lane64: math64::atan, cost: 25,
     }
     /// Hyperbolic sine.
     Sinh "sinh" {
         value: f64::sinh, derivative: |g, x, _| Some(g.unary(Unary::Cosh, x)),
         slope: |x, _| x.cosh(),
-        spread: Spread::Monotone, ulp: 6.0, wgsl: "m_sinh($)", lane32: math::sinh, lane64: math64::sinh, cost: 30,
+        spread: Spread::Monotone, ulp: 2.5, wgsl: "m_sinh($)", lane32: math::sinh, lane64: math64::sinh, cost: 30,
     }
     /// Hyperbolic cosine.
     Cosh "cosh" {
         value: f64::cosh, derivative: |g, x, _| Some(g.unary(Unary::Sinh, x)),
         slope: |x, _| x.sinh(),
-        spread: Spread::Even, ulp: 6.0, wgsl: "m_cosh($)", lane32: math::cosh, lane64: math64::cosh, cost: 30,
+        spread: Spread::Even, ulp: 2.0, wgsl: "m_cosh($)", lane32: math::cosh, lane64: math64::cosh, cost: 30,
     }
     /// Hyperbolic tangent.
     Tanh "tanh" {
@@ -272,7 +272,7 @@ unary_operators! {
             Some(g.binary(Binary::Sub, one, square))
         },
         slope: |x, _| x.cosh().powi(-2),
-        spread: Spread::Monotone, ulp: 5.0, wgsl: "m_tanh($)", lane32: math::tanh, lane64: math64::tanh, cost: 25,
+        spread: Spread::Monotone, ulp: 2.5, wgsl: "m_tanh($)", lane32: math::tanh, lane64: math64::tanh, cost: 25,
     }
     /// `1/(1 + e^-x)`
     Sigmoid "sigmoid" {
@@ -283,14 +283,14 @@ unary_operators! {
             Some(g.binary(Binary::Mul, y, rest))
         },
         slope: |x, y| y * math64::sigmoid(-x),
-        spread: Spread::Monotone, ulp: 5.0, wgsl: "m_sigmoid($)",
+        spread: Spread::Monotone, ulp: 5.5, wgsl: "m_sigmoid($)",
         lane32: math::sigmoid, lane64: math64::sigmoid, cost: 25,
     }
     /// `log(1 + e^x)`
     Softplus "softplus" {
         value: math64::softplus, derivative: |g, x, _| Some(g.unary(Unary::Sigmoid, x)),
         slope: |x, _| math64::sigmoid(x),
-        spread: Spread::Monotone, ulp: 5.0, wgsl: "m_softplus($)",
+        spread: Spread::Monotone, ulp: 2.5, wgsl: "m_softplus($)",
         lane32: math::softplus, lane64: math64::softplus, cost: 40,
     }
     /// Largest integer not above.
@@ -422,10 +422,10 @@ binary_operators! {
         lane32: |a: f32, b: f32| if b > a { b } else { a },
         lane64: |a: f64, b: f64| if b > a { b } else { a }, boolean: false, cost: 1 }
     /// `a ^ b`; for a negative `a` the exponent must be an integer.
-    Pow "^" { value: math64::pow, ulp: 8.0, wgsl: "m_pow($, @)", lane32: math::pow, lane64: math64::pow,
+    Pow "^" { value: math64::pow, ulp: 1.5, wgsl: "m_pow($, @)", lane32: math::pow, lane64: math64::pow,
         boolean: false, cost: 50 }
     /// The angle of the point (b, a).
-    Atan2 "atan2" { value: f64::atan2, ulp: 8.0, wgsl: "m_atan2($, @)", lane32: math::atan2, lane64: math64::atan2,
+    Atan2 "atan2" { value: f64::atan2, ulp: 5.0, wgsl: "m_atan2($, @)", lane32: math::atan2, lane64: math64::atan2,
         boolean: false, cost: 40 }
     /// `a < b`
     Less "<" { value: |a, b| truth64(a < b), ulp: 0.0, wgsl: "($ < @)", lane32: |a: f32, b: f32| truth32(a < b),

@@ -8,7 +8,7 @@
 use super::builder::{Builder, prune};
 use super::cuts::{Cuts, Relation};
 use super::{Array, Carried, Index, Instruction, Kernel, Loop, LoopVar, Outputs, Statement, Type, ValueId};
-use crate::graph::{Axis, Graph, Input, Node, NodeId, Reduction, Scan, Table};
+use crate::graph::{Axis, Graph, Input, Node, NodeId, Reduction, Scan, Table, depends_on};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 

@@ -39,20 +39,21 @@ impl Table {
             .filter(|&i| self.rows.is_empty() || width(i) > 0)
             .map(|i| (i, width(i).max(self.columns[i].0.chars().count())))
             .collect();
-        let line = |cell: &dyn Fn(usize) -> &str| {
+        let line = |cells: &[String]| {
             let cells: Vec<String> = shown
                 .iter()
-                .map(|&(i, width)| match self.columns[i].1 {
-                    Align::Left => format!("{:<width$}", cell(i)),
-                    Align::Right => format!("{:>width$}", cell(i)),
+                .map(|&(i, width)| match (cells.get(i).map_or("", String::as_str), self.columns[i].1) {
+                    (cell, Align::Left) => format!("{cell:<width$}"),
+                    (cell, Align::Right) => format!("{cell:>width$}"),
                 })
                 .collect();
             cells.join("  ").trim_end().to_owned()
         };
-        let heading = line(&|i| &self.columns[i].0);
+        let names: Vec<String> = self.columns.iter().map(|(name, _)| name.clone()).collect();
+        let heading = line(&names);
         let mut out = if color { format!("\u{1b}[1m{heading}\u{1b}[0m\n") } else { format!("{heading}\n") };
         for row in &self.rows {
-            out += &line(&|i| row.get(i).map_or("", String::as_str));
+            out += &line(row);
             out.push('\n');
         }
         out

@@ -4,7 +4,6 @@
 mod support;
 
 mod bits;
-mod bounds;
 mod lowering;
 mod moves;
 mod statuses;

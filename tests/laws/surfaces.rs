@@ -1,10 +1,10 @@
 //! Surfaces: minima, gradients, simplification.
 
-use crate::support::catalog::{DIMS, label, points, surfaces};
+use crate::support::catalog::{DIMS, is_linear, label, points, surfaces};
 use crate::support::report::Report;
 use crate::support::{checks, engines};
 use catchment::step::Evaluation;
-use catchment::{Precision, Surface};
+use catchment::Surface;
 
 const SEED: u64 = 11;
 
@@ -68,7 +68,7 @@ fn the_gradient_is_the_limit_of_central_differences() {
             checks::differences(&mut report, &surface, &x, SEED);
         }
     }
-    report.finish(3_000);
+    report.finish(2_500);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn engines_evaluate_within_the_error_bound() {
                 checks::values(&mut report, &backend.engine, &row, &surface, &surface, &points, precision, SEED);
             }
             println!("{} {}", backend.name, precision.name());
-            report.finish(100_000);
+            report.finish(75_000);
         }
     }
 }
@@ -121,7 +121,7 @@ fn engines_evaluate_long_vectors_in_loops() {
     for backend in engines() {
         for &precision in backend.precisions() {
             let mut report = Report::new("engine = reference, long");
-            for surface in surfaces(&[300]).into_iter().filter(|s| s.dim() == 300) {
+            for surface in surfaces(&[300]).into_iter().filter(|s| s.dim() == 300 && is_linear(s)) {
                 let row = format!("{} {} {}", backend.name, precision.name(), label(&surface));
                 let points = points(&surface, 3, SEED);
                 checks::values(&mut report, &backend.engine, &row, &surface, &surface, &points, precision, SEED);
@@ -129,5 +129,4 @@ fn engines_evaluate_long_vectors_in_loops() {
             report.finish(10_000);
         }
     }
-    assert_eq!(Precision::default(), Precision::F32);
 }

@@ -1,5 +1,6 @@
 //! The catalog as rows for laws to loop over, and seeded points on them.
 
+use super::steps::reachable;
 use catchment::optimizer::OptimizerText;
 use catchment::random::{Sampler, Starts};
 use catchment::{Surface, SurfaceText};
@@ -26,12 +27,20 @@ pub fn surfaces(dims: &[u32]) -> Vec<Surface> {
     all
 }
 
-/// About `count` surfaces, evenly spread over [`surfaces`].
+/// About `count` surfaces, evenly spread over those of [`surfaces`] that are quick.
 pub fn some_surfaces(dims: &[u32], count: usize) -> Vec<Surface> {
-    let all = surfaces(dims);
+    let all: Vec<Surface> = surfaces(dims).into_iter().filter(is_linear).collect();
     let stride = all.len().div_ceil(count).max(1);
     // The middle of each stretch: the first of all is no better than another.
     all.into_iter().skip(stride / 2).step_by(stride).collect()
+}
+
+/// Whether nothing in a surface is larger than its parameter vector or than a few dozen numbers: the others take too long
+/// where many steps are run.
+pub fn is_linear(surface: &Surface) -> bool {
+    let graph = surface.graph();
+    let nodes = reachable(graph, &[surface.value_node(), surface.gradient_node()]);
+    nodes.into_iter().all(|id| graph.axes(id).size() <= surface.dim().max(40) as usize)
 }
 
 /// Every optimizer of the catalog as a chain: an update rule alone, a transform before plain descent.

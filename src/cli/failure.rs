@@ -1,0 +1,75 @@
+//! Everything that ends a command early, and the exit code that tells a script which.
+
+use catchment::random::StartsError;
+use catchment::report::OutputError;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a command ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// What the library says.
+    #[error(transparent)]
+    Library(#[from] catchment::Error),
+    /// A `--box` that is none.
+    #[error("--box `{text}`: {problem}")]
+    Box { text: String, problem: &'static str },
+    /// A `--box` of another dimension.
+    #[error(
+        "--box has {intervals} intervals, the surface {dim} dimensions: give one interval for all, or one for each"
+    )]
+    BoxCount { intervals: usize, dim: u32 },
+    /// A file of points that does not hold points.
+    #[error("{}{}: {source}", path.display(), line.map_or(String::new(), |l| format!(":{l}")))]
+    Points { path: PathBuf, line: Option<usize>, source: StartsError },
+    /// Neither a surface nor an optimizer.
+    #[error("no surface and no optimizer is called `{name}`{}", nearest.as_ref().map_or(String::new(), |n| format!("; did you mean `{n}`?")))]
+    UnknownEntry { name: String, nearest: Option<String> },
+    /// A result file of a form that nobody writes.
+    #[error("{}: results are written as {forms}", path.display())]
+    OutputForm { path: PathBuf, forms: &'static str },
+    /// Two results in one file.
+    #[error("{}: --out and --trace need a file each", path.display())]
+    OutputTwice { path: PathBuf },
+    /// A result file that is there already.
+    #[error("{} exists; --force replaces it", path.display())]
+    OutputExists { path: PathBuf },
+    /// A result file that cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Output { path: PathBuf, source: io::Error },
+    /// Standard output cannot be written.
+    #[error("cannot write the result: {0}")]
+    Stdout(io::Error),
+    /// Whoever read our output has gone.
+    #[error("the reader of the output has gone")]
+    ClosedPipe,
+    /// A check that did not hold; the report has told which.
+    #[error("{failed} of {total} checks failed")]
+    Checks { failed: usize, total: usize },
+}
+
+impl Failure {
+    /// A failure to open or write this result file.
+    pub fn output(path: &Path, error: impl Into<OutputError>) -> Failure {
+        match error.into() {
+            OutputError::Exists => Failure::OutputExists { path: path.to_owned() },
+            OutputError::Io(source) => Failure::Output { path: path.to_owned(), source },
+        }
+    }
+
+    /// The exit code of the process.
+    pub fn code(&self) -> u8 {
+        match self {
+            Failure::Library(error) => error.exit_code(),
+            Failure::Box { .. } | Failure::BoxCount { .. } | Failure::UnknownEntry { .. } => 2,
+            Failure::OutputForm { .. } | Failure::OutputTwice { .. } => 2,
+            Failure::Points { source: StartsError::Read { .. }, .. } => 66,
+            Failure::Points { .. } => 65,
+            Failure::OutputExists { .. } => 73,
+            Failure::Output { .. } | Failure::Stdout(_) => 74,
+            // As after SIGPIPE, which asks for silence: `catchment list surfaces | head`.
+            Failure::ClosedPipe => 0,
+            Failure::Checks { .. } => 3,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The result files of a run, opened before the work and whole or absent afterwards.
+
+use super::{Failure, interrupt};
+use catchment::report::{Format, Layout, OutputFile, RowWriter};
+use catchment::{Event, Plan};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A file that is open and empty.
+pub struct Opened {
+    path: PathBuf,
+    format: Format,
+    file: OutputFile,
+}
+
+/// A file that takes rows.
+pub struct Sink {
+    path: PathBuf,
+    writer: RowWriter,
+}
+
+/// Opens a result file of either form.
+pub fn open(path: &Path, force: bool) -> Result<Opened, Failure> {
+    let forms = if cfg!(feature = "parquet") { ".csv or .parquet" } else { ".csv" };
+    let format = Format::of(path).filter(|&f| f == Format::Csv || cfg!(feature = "parquet"));
+    let format = format.ok_or_else(|| Failure::OutputForm { path: path.to_owned(), forms })?;
+    Ok(Opened { path: path.to_owned(), format, file: create(path, force)? })
+}
+
+/// Opens a file; a second Ctrl-C will know of it.
+pub fn create(path: &Path, force: bool) -> Result<OutputFile, Failure> {
+    let file = OutputFile::create(path, force).map_err(|error| Failure::output(path, error))?;
+    if let Some(partial) = file.partial() {
+        interrupt::unfinished(partial);
+    }
+    Ok(file)
+}
+
+impl Opened {
+    /// Writes the heading.
+    pub fn begin(self, layout: Layout, record: &str) -> Result<Sink, Failure> {
+        let Opened { path, format, file } = self;
+        let writer = RowWriter::new(file, format, layout, record).map_err(|error| Failure::output(&path, error))?;
+        Ok(Sink { path, writer })
+    }
+}
+
+/// What a run writes.
+#[derive(Default)]
+pub struct Files {
+    /// Finished restarts.
+    pub results: Option<Sink>,
+    /// Points on the way.
+    pub trace: Option<Sink>,
+}
+
+impl Files {
+    /// Writes what belongs to a file.
+    pub fn take(&mut self, event: &Event) -> Result<(), Failure> {
+        let written = |sink: &mut Option<Sink>, write: &dyn Fn(&mut RowWriter) -> io::Result<()>| match sink {
+            Some(sink) => write(&mut sink.writer).map_err(|error| Failure::output(&sink.path, error)),
+            None => Ok(()),
+        };
+        match event {
+            Event::Batch(batch) => written(&mut self.results, &|writer| writer.results(batch)),
+            Event::Trace(batch) => written(&mut self.trace, &|writer| writer.trace(batch)),
+            Event::Progress(_) => Ok(()),
+        }
+    }
+
+    /// Completes the files.
+    pub fn finish(self) -> Result<(), Failure> {
+        for sink in [self.results, self.trace].into_iter().flatten() {
+            sink.writer.finish().map_err(|error| Failure::output(&sink.path, error))?;
+        }
+        Ok(())
+    }
+}
+
+/// Where results are from: kept in a Parquet file's metadata.
+pub fn record(plan: &Plan, device: &catchment::DeviceInfo) -> String {
+    let optimizers: Vec<&str> = plan.configurations().iter().map(|c| c.text.as_str()).collect();
+    serde_json::json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "surface": plan.surface().label(),
+        "dim": plan.surface().dim(),
+        "seed": plan.seed(),
+        "first": plan.first(),
+        "restarts": plan.restarts(),
+        "steps": plan.steps(),
+        "starts": plan.starts().to_string(),
+        "precision": plan.precision().name(),
+        "device": { "kind": device.kind, "name": device.name, "backend": device.backend, "driver": device.driver },
+        "optimizers": optimizers,
+    })
+    .to_string()
+}
