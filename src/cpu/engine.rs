@@ -385,7 +385,8 @@ impl<F: Lane> Job<'_, F> {
                 Some(run) => {
                     let mut row = Vec::with_capacity(stride);
                     run.extend(1, &mut row);
-                    window = row.into_iter().map(F::of).collect();
+                    window.clear();
+                    window.extend(row.into_iter().map(F::of));
                     &window
                 }
             };
@@ -399,21 +400,15 @@ impl<F: Lane> Job<'_, F> {
                 record(&block, &mut evaluator, &lanes, t);
             }
         }
-        let _ = window;
         self.done.fetch_add((plan.steps() - counted) * count as u64, Ordering::Relaxed);
         let batch = self.finish(&block, &mut evaluator, lanes, number, id, count, start_value);
         Some((batch, traces))
     }
 
     fn draw_hyper(&self, number: usize, block: &mut Block<F>, id: u64, count: usize) {
-        let slots = self.plan.configurations()[number].hyper.len();
         for lane in 0..count {
-            let drawn = self.plan.drawn(number, id + lane as u64);
-            if drawn.is_empty() {
-                return;
-            }
-            for slot in 0..slots {
-                block.row_mut(self.step.drawn + slot)[lane] = F::of(drawn[slot]);
+            for (slot, drawn) in self.plan.drawn(number, id + lane as u64).into_iter().enumerate() {
+                block.row_mut(self.step.drawn + slot)[lane] = F::of(drawn);
             }
         }
     }

@@ -412,20 +412,6 @@ pub fn tan_block(src: &[f32], dst: &mut [f32]) {
     }
 }
 
-/// `sines[i] = sin(src[i])` and `cosines[i] = cos(src[i])`, with one reduction for both.
-#[inline(always)]
-pub fn sincos_block(src: &[f32], sines: &mut [f32], cosines: &mut [f32]) {
-    for ((s, c), &x) in sines.iter_mut().zip(cosines.iter_mut()).zip(src) {
-        let angle = reduce_small(magnitude(x));
-        *s = sin_of(angle, x.to_bits());
-        *c = cos_of(angle);
-    }
-    if !all_small(src) {
-        mend(src, sines, sin_large);
-        mend(src, cosines, cos_large);
-    }
-}
-
 /// Writes `large` to the lanes that the fast loop could not do.
 #[cold]
 #[inline(never)]
@@ -1161,10 +1147,6 @@ mod tests {
             cos_block(&src, &mut c);
             tan_block(&src, &mut t);
             assert!(same(&s, sin) && same(&c, cos) && same(&t, tan));
-            s.fill(7.0);
-            c.fill(7.0);
-            sincos_block(&src, &mut s, &mut c);
-            assert!(same(&s, sin) && same(&c, cos));
         }
     }
 

@@ -105,34 +105,6 @@ pub fn softplus(x: f64) -> f64 {
     (if x < 0.0 { 0.0 } else { x }) + y
 }
 
-macro_rules! block {
-    ($($name:ident = $function:ident;)*) => {
-        $(
-            #[doc = concat!("`dst[i] = ", stringify!($function), "(src[i])`.")]
-            #[inline(always)]
-            pub fn $name(src: &[f64], dst: &mut [f64]) {
-                for (d, &x) in dst.iter_mut().zip(src) {
-                    *d = $function(x);
-                }
-            }
-        )*
-    };
-}
-
-block! {
-    sin_block = sin;
-    cos_block = cos;
-    tan_block = tan;
-}
-
-/// `sines[i] = sin(src[i])` and `cosines[i] = cos(src[i])`.
-#[inline(always)]
-pub fn sincos_block(src: &[f64], sines: &mut [f64], cosines: &mut [f64]) {
-    for ((s, c), &x) in sines.iter_mut().zip(cosines.iter_mut()).zip(src) {
-        (*s, *c) = x.sin_cos();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

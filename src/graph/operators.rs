@@ -80,11 +80,12 @@ macro_rules! unary_operators {
 
             /// Applies the operator to a block of `f32` lanes.
             #[inline(always)]
-            #[expect(unreachable_patterns, reason = "sine and cosine have their own block loop: large angles are rare")]
+            #[expect(unreachable_patterns, reason = "sine, cosine and tangent have their own block loop: large angles are rare")]
             pub(crate) fn lanes32(self, a: &[f32], out: &mut [f32]) {
                 match self {
                     Unary::Sin => math::sin_block(a, out),
                     Unary::Cos => math::cos_block(a, out),
+                    Unary::Tan => math::tan_block(a, out),
                     $(Unary::$variant => {
                         for (o, &x) in out.iter_mut().zip(a) { *o = ($lane32)(x); }
                     }),*
@@ -200,7 +201,7 @@ unary_operators! {
             Some(g.binary(Binary::Mul, pi, c))
         },
         slope: |x, _| std::f64::consts::PI * math64::cospi(x),
-        spread: Spread::Smooth { first: 3.1416, second: 9.8697, range: 1.0 }, ulp: 1.5, wgsl: "m_sinpi($)",
+        spread: Spread::Smooth { first: 3.15, second: 9.8697, range: 1.0 }, ulp: 1.5, wgsl: "m_sinpi($)",
         lane32: math::sinpi, lane64: math64::sinpi, cost: 15,
     }
     /// `cos(πx)`, reduced exactly.
@@ -211,7 +212,7 @@ unary_operators! {
             Some(g.binary(Binary::Mul, pi, s))
         },
         slope: |x, _| -std::f64::consts::PI * math64::sinpi(x),
-        spread: Spread::Smooth { first: 3.1416, second: 9.8697, range: 1.0 }, ulp: 1.5, wgsl: "m_cospi($)",
+        spread: Spread::Smooth { first: 3.15, second: 9.8697, range: 1.0 }, ulp: 1.5, wgsl: "m_cospi($)",
         lane32: math::cospi, lane64: math64::cospi, cost: 15,
     }
     /// Tangent.

@@ -87,6 +87,9 @@ pub(super) struct Undecided;
 
 type Lowered<T> = Result<T, Undecided>;
 
+/// Emits one turn of a loop at a place, and moves the running values on.
+type Turn<'t, 'g> = dyn FnMut(&mut Nest<'g>, Place, &mut [Option<ValueId>]) -> Lowered<()> + 't;
+
 struct Nest<'g> {
     graph: &'g Graph,
     b: Builder,
@@ -128,7 +131,7 @@ pub fn lower_nest(graph: &Graph, outputs: &Outputs, dim: u32) -> Option<Kernel> 
     nest.lower(outputs, dim).ok()
 }
 
-impl Nest<'_> {
+impl<'g> Nest<'g> {
     fn lower(mut self, outputs: &Outputs, dim: u32) -> Lowered<Kernel> {
         let graph = self.graph;
         let mut roots: Vec<NodeId> = outputs.arrays.iter().map(|a| a.1).collect();
@@ -400,7 +403,7 @@ impl Nest<'_> {
         outer: usize,
         cuts: &Cuts,
         running: &mut [Option<ValueId>],
-        body: &mut dyn FnMut(&mut Self, Place, &mut [Option<ValueId>]) -> Lowered<()>,
+        body: &mut Turn<'_, 'g>,
     ) -> Lowered<()> {
         let period = cuts.period;
         for (from, to) in cuts.segments() {
@@ -427,7 +430,7 @@ impl Nest<'_> {
         turns: u32,
         period: u32,
         running: &mut [Option<ValueId>],
-        body: &mut dyn FnMut(&mut Self, Place, &mut [Option<ValueId>]) -> Lowered<()>,
+        body: &mut Turn<'_, 'g>,
     ) -> Lowered<()> {
         // Deeper loops under construction stand aside: this one stands before them.
         let frames = self.b.frames.split_off(outer + 1);

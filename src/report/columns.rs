@@ -51,6 +51,7 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug)]
 pub struct Layout {
     pub(crate) columns: &'static [(&'static str, Kind)],
+    #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "only Parquet's columns are typed"))]
     pub(crate) precision: Precision,
     pub(crate) dim: usize,
 }

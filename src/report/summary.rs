@@ -142,8 +142,10 @@ fn stopped_early(came: &ConfigurationOutcome) -> bool {
     Status::ALL.iter().zip(came.status).any(|(&s, n)| s != Status::MaxSteps && n > 0)
 }
 
-fn interval([lo, hi]: [f64; 2]) -> String {
-    format!("{} to {}", percent(lo).trim_end_matches(" %"), percent(hi))
+fn interval(ends: [f64; 2]) -> String {
+    // Four digits: the end near 100 % is what an interval of nearly all is read for.
+    let [lo, hi] = ends.map(|share| number(100.0 * share, 4));
+    format!("{lo} to {hi} %")
 }
 
 /// The configuration to tell more about: the one with most successes, then the lowest median, then the lowest value.

@@ -22,6 +22,11 @@ pub struct Backend {
 }
 
 impl Backend {
+    /// How many rows a law takes: fewer where every row is a shader to compile, which a software GPU does slowly.
+    pub fn share(&self, cpu: usize, gpu: usize) -> usize {
+        if self.name == "cpu" { cpu } else { gpu }
+    }
+
     /// The number types that it runs in.
     pub fn precisions(&self) -> &'static [Precision] {
         match self.name {
