@@ -180,7 +180,10 @@ impl Error {
 fn starts_code(error: &StartsError) -> u8 {
     match error {
         StartsError::Read { .. } => 66,
-        StartsError::Number { .. } | StartsError::Ragged { .. } | StartsError::NoPoints | StartsError::NotFinite { .. } => 65,
+        StartsError::Number { .. }
+        | StartsError::Ragged { .. }
+        | StartsError::NoPoints
+        | StartsError::NotFinite { .. } => 65,
         StartsError::PointsDim { .. } => 65,
         _ => 2,
     }

@@ -61,7 +61,13 @@ impl Scalars {
                 Instruction::Steps => steps as f64,
                 Instruction::Unary(op, a) => op.value(work[a]),
                 Instruction::Binary(op, a, b) => op.value(work[a], work[b]),
-                Instruction::Select(c, a, b) => if work[c] != 0.0 { work[a] } else { work[b] },
+                Instruction::Select(c, a, b) => {
+                    if work[c] != 0.0 {
+                        work[a]
+                    } else {
+                        work[b]
+                    }
+                }
             };
             work.push(value);
         }
@@ -82,7 +88,13 @@ pub struct HostProgram {
 }
 
 impl HostProgram {
-    pub(crate) fn new(graph: &Graph, scalars: &[NodeId], next: &[NodeId], initial: &[NodeId], slots: &[NodeId]) -> HostProgram {
+    pub(crate) fn new(
+        graph: &Graph,
+        scalars: &[NodeId],
+        next: &[NodeId],
+        initial: &[NodeId],
+        slots: &[NodeId],
+    ) -> HostProgram {
         let scalars = Scalars::new(graph, scalars);
         let varies = |i: &Instruction| matches!(i, Instruction::Step | Instruction::State(_));
         let steady = !scalars.list.iter().any(varies);

@@ -4,7 +4,7 @@
 
 use crate::catalog;
 use crate::error::Error;
-use crate::graph::{Graph, Input, NodeId, Axes, depends_on};
+use crate::graph::{Axes, Graph, Input, NodeId, depends_on};
 use crate::language::ast::{Binding, CallSource, Expr, ExprKind, OptimizerSource};
 use crate::language::{Diagnostic, DiagnosticKind, Elaborator, Source, nearest, parse_chain, parse_optimizer};
 use std::collections::HashSet;
@@ -43,8 +43,7 @@ impl OptimizerText {
     pub fn named(name: &str) -> Result<OptimizerText, Error> {
         if name.ends_with(".opt") || name.contains(['/', '\\']) {
             let path = Path::new(name);
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| Error::Io { path: path.to_owned(), source })?;
+            let text = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
             let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             return OptimizerText::parse(&stem, name, &text);
         }
@@ -233,7 +232,8 @@ pub fn configurations(text: &str) -> Result<Vec<Configuration>, Error> {
     for call in &calls {
         let stage = match OptimizerText::named(&call.name.text) {
             Err(Error::UnknownOptimizer { name, nearest }) if call.name.span != Default::default() => {
-                let kind = DiagnosticKind::UnknownEntry { what: "optimizer", name: name.clone(), nearest: nearest.clone() };
+                let kind =
+                    DiagnosticKind::UnknownEntry { what: "optimizer", name: name.clone(), nearest: nearest.clone() };
                 if calls.len() == 1 {
                     return Err(Error::UnknownOptimizer { name, nearest });
                 }
@@ -246,7 +246,9 @@ pub fn configurations(text: &str) -> Result<Vec<Configuration>, Error> {
     let rules: Vec<usize> = (0..stages.len()).filter(|&i| stages[i].is_rule()).collect();
     let mistake = |kind, span| Err(Box::new(Diagnostic::new(kind, &source, span)).into());
     match rules[..] {
-        [] => return mistake(DiagnosticKind::NeedsUpdateRule, calls.last().map_or(Default::default(), |c| c.name.span)),
+        [] => {
+            return mistake(DiagnosticKind::NeedsUpdateRule, calls.last().map_or(Default::default(), |c| c.name.span));
+        }
         [_] => {}
         [_, second, ..] => return mistake(DiagnosticKind::SeveralUpdateRules, calls[second].name.span),
     }
@@ -322,9 +324,7 @@ const MAX_CONFIGURATIONS: usize = 65_536;
 
 fn hyper_values(source: &Source, expr: &Expr) -> Result<Vec<HyperValue>, Error> {
     match &expr.kind {
-        ExprKind::List(items) if !items.is_empty() => {
-            items.iter().map(|item| hyper_value(source, item)).collect()
-        }
+        ExprKind::List(items) if !items.is_empty() => items.iter().map(|item| hyper_value(source, item)).collect(),
         _ => Ok(vec![hyper_value(source, expr)?]),
     }
 }

@@ -172,8 +172,8 @@ impl PlanBuilder {
         self
     }
 
-    /// Whether final points and start values are given out (default yes); without them only values are read back, and
-    /// the best point is replayed.
+    /// Whether final points and start values are given out (default yes). Without them only values are read back, and
+    /// [`Best::x`](crate::Best) is empty: for timing, and for distributions of values.
     pub fn points(mut self, points: bool) -> Self {
         self.points = points;
         self
@@ -214,7 +214,8 @@ impl PlanBuilder {
                 return setting("a step of the trace", last as f64, "steps in ascending order");
             }
         }
-        let sampler = Sampler::new(&self.starts, self.surface.domain(), self.seed, self.first.saturating_add(restarts))?;
+        let sampler =
+            Sampler::new(&self.starts, self.surface.domain(), self.seed, self.first.saturating_add(restarts))?;
         let texts = if self.optimizers.is_empty() { vec!["adam".to_owned()] } else { self.optimizers.clone() };
         let mut all = Vec::new();
         for text in &texts {
@@ -255,7 +256,13 @@ impl PlanBuilder {
                 }
             }
         }
-        Ok(Plan { configurations: all, programs, sampler: Arc::new(sampler), evaluation: Arc::new(evaluation), builder: self })
+        Ok(Plan {
+            configurations: all,
+            programs,
+            sampler: Arc::new(sampler),
+            evaluation: Arc::new(evaluation),
+            builder: self,
+        })
     }
 }
 
@@ -286,7 +293,10 @@ fn check_hyper(configuration: &Configuration, steps: u64) -> Result<(), Error> {
 
 impl Plan {
     /// A plan on this surface with the defaults of [`PlanBuilder`].
-    #[expect(clippy::new_ret_no_self, reason = "a plan is made by its builder, and `Plan::new(surface)` is how one begins")]
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "a plan is made by its builder, and `Plan::new(surface)` is how one begins"
+    )]
     pub fn new(surface: Surface) -> PlanBuilder {
         PlanBuilder {
             surface,

@@ -2,9 +2,7 @@
 //! simplified, and split into what the host computes once and what every restart computes.
 
 use crate::error::Error;
-use crate::graph::{
-    Axes, Axis, Binary, Graph, Input, NodeId, Reduction, Simplified, Unary, simplify, split_host,
-};
+use crate::graph::{Axes, Axis, Binary, Graph, Input, NodeId, Reduction, Simplified, Unary, simplify, split_host};
 use crate::host::HostProgram;
 use crate::kernel::{Array, Outputs};
 use crate::language::ast::{Expr, ExprKind, Subscript};
@@ -136,8 +134,13 @@ pub fn compose(surface: &Surface, chain: &Chain, bounds: Bounds, needs: StepNeed
         for state in &parsed.state {
             let name = &state.name.text;
             let host = on_host.contains(name);
-            let number = if host { host_next.len() + states.iter().filter(|s| s.2).count() } else { lane_states.len() + states.iter().filter(|s| !s.2).count() } as u32;
-            let (input, axes) = if host { (Input::HostState(number), Axes::SCALAR) } else { (Input::State(number), vector) };
+            let number = if host {
+                host_next.len() + states.iter().filter(|s| s.2).count()
+            } else {
+                lane_states.len() + states.iter().filter(|s| !s.2).count()
+            } as u32;
+            let (input, axes) =
+                if host { (Input::HostState(number), Axes::SCALAR) } else { (Input::State(number), vector) };
             states.push((name.clone(), graph.input(input, axes), host));
         }
         let mut elaborator = Elaborator::new(&mut graph, stage.source(), &[]).with_draws(n, &mut sites);
@@ -158,7 +161,9 @@ pub fn compose(surface: &Surface, chain: &Chain, bounds: Bounds, needs: StepNeed
             let name = &assignment.name.text;
             let node = elaborator.value(&assignment.value)?;
             let shape = elaborator.graph_mut().axes(node);
-            if !(shape.is_scalar() || shape == vector) && (["x", "g"].contains(&name.as_str()) || states.iter().any(|s| s.0 == *name)) {
+            if !(shape.is_scalar() || shape == vector)
+                && (["x", "g"].contains(&name.as_str()) || states.iter().any(|s| s.0 == *name))
+            {
                 let kind = DiagnosticKind::ShapeMismatch {
                     operation: format!("`{name} =`"),
                     left: vector.to_string(),
@@ -185,7 +190,11 @@ pub fn compose(surface: &Surface, chain: &Chain, bounds: Bounds, needs: StepNeed
     now_x = bounded(&mut graph, now_x, surface, bounds);
     let magnitude = |graph: &mut Graph, node: NodeId| {
         let magnitude = graph.unary(Unary::Magnitude, node);
-        if graph.axes(magnitude).is_scalar() { magnitude } else { graph.reduce(Reduction::Max, magnitude, Axis::vector(n)) }
+        if graph.axes(magnitude).is_scalar() {
+            magnitude
+        } else {
+            graph.reduce(Reduction::Max, magnitude, Axis::vector(n))
+        }
     };
     let worst_x = magnitude(&mut graph, now_x);
     let worst_gradient = magnitude(&mut graph, gradient);
@@ -304,9 +313,7 @@ fn touches(expr: &Expr, names: &HashSet<String>) -> bool {
         ExprKind::Call { function, arguments, .. } => {
             matches!(function.text.as_str(), "normal" | "uniform" | "range") || arguments.iter().any(hits)
         }
-        ExprKind::Subscript(a, list) => {
-            hits(a) || list.iter().any(|s| matches!(s, Subscript::At(e) if hits(e)))
-        }
+        ExprKind::Subscript(a, list) => hits(a) || list.iter().any(|s| matches!(s, Subscript::At(e) if hits(e))),
         ExprKind::List(_) => true,
     }
 }

@@ -77,8 +77,7 @@ impl SurfaceText {
         let looks_like_path = head.ends_with(".surf") || head.contains(['/', '\\']);
         let mut surface = if looks_like_path {
             let path = Path::new(head);
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| Error::Io { path: path.to_owned(), source })?;
+            let text = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             SurfaceText::parse(&name, head, &text)?
         } else {
@@ -254,7 +253,13 @@ impl SurfaceText {
         }
         let mut offset = 0;
         for (parameter, &size) in self.parsed.parameters.iter().zip(&sizes) {
-            elaborator.define_parameter(&parameter.name.text, x, total, offset, (!parameter.dims.is_empty()).then_some(size));
+            elaborator.define_parameter(
+                &parameter.name.text,
+                x,
+                total,
+                offset,
+                (!parameter.dims.is_empty()).then_some(size),
+            );
             offset += size;
         }
         elaborator.bindings(&self.parsed.bindings)?;

@@ -168,7 +168,7 @@ fn descents_follow_the_frameworks() {
             }
             println!("{} {}: {cases} cases", backend.name, precision.name());
             assert_eq!(cases, 212);
-            let expected = if precision == Precision::F64 { (1665 - 5, 22) } else { (1651, 31) };
+            let expected = if precision == Precision::F64 { (1665, 17) } else { (1651, 31) };
             let counts = (report.checked, report.skipped);
             report.finish(1600);
             assert_eq!(counts, expected);

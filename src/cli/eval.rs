@@ -91,7 +91,7 @@ impl EvalArgs {
             let found = engine.evaluate(surface, &x, self.device.precision())?;
             let pairs = found.value.iter().zip(found.gradient.chunks(dim)).zip(x.chunks(dim));
             for ((&value, gradient), x) in pairs {
-                interrupt::check().map_err(Error::from)?;
+                interrupt::check()?;
                 let hessian = self.hessian.then(|| surface.hessian(x).chunks(dim).map(<[f64]>::to_vec).collect());
                 let gradient = self.gradient.then(|| gradient.to_vec());
                 rows.push(EvalPoint { x: x.to_vec(), value, gradient, hessian });

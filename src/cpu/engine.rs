@@ -6,8 +6,8 @@ use super::tape::{Tape, compile};
 use crate::engine::{Backend, Evaluated};
 use crate::error::Error;
 use crate::graph::DIVERGED;
-use crate::kernel::{Kernel, Outputs, lower_nest, lower_straight};
 use crate::graph::Graph;
+use crate::kernel::{Kernel, Outputs, lower_nest, lower_straight};
 use crate::outcome::{Batch, DeviceInfo, Event, Flow, Progress, Status, Timing, TraceBatch};
 use crate::plan::{Plan, Precision, Program};
 use crate::random::key_of;
@@ -283,8 +283,9 @@ fn evaluate_block<F: Lane>(tape: &Tape<F>, width: Width, lanes: usize, dim: usiz
     run(width, tape, &mut block, &[], 0);
     let value = block.output(tape, tape.scalars[0], &[]);
     let value = (0..count).map(|lane| value.at(lane).to()).collect();
-    let gradient =
-        (0..count).flat_map(|lane| (0..dim).map(move |i| (lane, i))).map(|(lane, i)| block.row(tape.gradient + i)[lane].to());
+    let gradient = (0..count)
+        .flat_map(|lane| (0..dim).map(move |i| (lane, i)))
+        .map(|(lane, i)| block.row(tape.gradient + i)[lane].to());
     Evaluated { value, gradient: gradient.collect() }
 }
 
@@ -305,7 +306,12 @@ fn host_table<F: Lane>(plan: &Plan, program: &Program, number: usize) -> HostTab
     if whole {
         host.extend(steps, &mut values);
     }
-    HostTable { values: values.into_iter().map(F::of).collect(), stride: if steps == 1 { 0 } else { stride }, whole, initial }
+    HostTable {
+        values: values.into_iter().map(F::of).collect(),
+        stride: if steps == 1 { 0 } else { stride },
+        whole,
+        initial,
+    }
 }
 
 /// The state of a block's restarts beside their slab.
@@ -341,7 +347,12 @@ impl<F: Lane> Job<'_, F> {
             }
         }
         self.draw_hyper(number, &mut block, id, count);
-        let mut lanes = Lanes { status: vec![0; count], steps: vec![0; count], last_value: vec![F::default(); count], running: count };
+        let mut lanes = Lanes {
+            status: vec![0; count],
+            steps: vec![0; count],
+            last_value: vec![F::default(); count],
+            running: count,
+        };
         let (start_value, _) = self.values(&block, &mut evaluator, dim);
         let traced = |lane: usize| first + (lane as u64) < plan.trace().restarts;
         let mut traces = Vec::new();
@@ -368,7 +379,8 @@ impl<F: Lane> Job<'_, F> {
         if wanted.contains(&0) {
             record(&block, &mut evaluator, &lanes, 0);
         }
-        let mut own = (!host.whole).then(|| self.program.step.host.run(&plan.configurations()[number].hyper, plan.steps()));
+        let mut own =
+            (!host.whole).then(|| self.program.step.host.run(&plan.configurations()[number].hyper, plan.steps()));
         let mut window: Vec<F> = Vec::new();
         let stride = self.program.step.host.len();
         let mut counted = 0u64;
@@ -451,7 +463,9 @@ impl<F: Lane> Job<'_, F> {
             let norm = norm.as_ref().map(|n| n.at(lane));
             let status = if worst_gradient.at(lane) > huge {
                 Some(Status::Nonfinite)
-            } else if let Some(status) = stops(&self.plan.stopping(), now, norm, (t > 1).then_some(lanes.last_value[lane])) {
+            } else if let Some(status) =
+                stops(&self.plan.stopping(), now, norm, (t > 1).then_some(lanes.last_value[lane]))
+            {
                 Some(status)
             } else if worst_x.at(lane) > diverged {
                 Some(Status::Diverged)

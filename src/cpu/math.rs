@@ -197,11 +197,7 @@ fn reduce_small(a: f32) -> Angle {
     let c = n * QUARTER_3;
     let r = b - c;
     let lo = ((b - r) - c) - n * QUARTER_4;
-    Angle {
-        q: t.to_bits(),
-        r,
-        lo,
-    }
+    Angle { q: t.to_bits(), r, lo }
 }
 const QUARTER_1: f32 = 1.5703125;
 const QUARTER_2: f32 = 0.0004838705;
@@ -209,9 +205,7 @@ const QUARTER_3: f32 = -4.3713953e-8;
 const QUARTER_4: f32 = 2.563344e-12;
 
 /// The first 224 bits of 2/π after 32 zero bits.
-const TWO_OVER_PI: [u32; 8] = [
-    0, 0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0, 0xdb629599, 0x3c439041, 0xfe5163ab,
-];
+const TWO_OVER_PI: [u32; 8] = [0, 0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0, 0xdb629599, 0x3c439041, 0xfe5163ab];
 
 /// Payne–Hanek: |x| = m 2^e; the 96 bits of 2/π whose products with m are neither multiples of 4
 /// nor below 2^-70 give |x| 2/π modulo 4 in fixed point. For `SMALL_ANGLE` < a; NaN for ∞ and NaN.
@@ -220,11 +214,7 @@ const TWO_OVER_PI: [u32; 8] = [
 fn reduce_large(a: f32) -> Angle {
     let bits = a.to_bits() & !SIGN;
     if bits >= 0x7f80_0000 {
-        return Angle {
-            q: 0,
-            r: f32::NAN,
-            lo: 0.0,
-        };
+        return Angle { q: 0, r: f32::NAN, lo: 0.0 };
     }
     let m = u64::from(bits & 0x007f_ffff | 0x0080_0000);
     let start = (bits >> 23) - 120; // e + 30, e = exponent - 150
@@ -233,9 +223,7 @@ fn reduce_large(a: f32) -> Angle {
         let pair = u64::from(TWO_OVER_PI[word + i]) << 32 | u64::from(TWO_OVER_PI[word + i + 1]);
         (pair << shift) >> 32
     };
-    let turns = ((m * part(0)) << 32)
-        .wrapping_add(m * part(1))
-        .wrapping_add((m * part(2)) >> 32);
+    let turns = ((m * part(0)) << 32).wrapping_add(m * part(1)).wrapping_add((m * part(2)) >> 32);
     let q = turns.wrapping_add(1 << 61) >> 62;
     let fraction = turns.wrapping_sub(q << 62) as i64; // units of 2^-62 quarter turns
     let distance = fraction.unsigned_abs();
@@ -243,11 +231,7 @@ fn reduce_large(a: f32) -> Angle {
     let leading = (distance << zeros) >> 32;
     let w = ((leading * 0xc90f_daa2) >> 32) as u32; // times π/2 * 2^31
     let unit = flip(power_of_two(-29 - zeros as i32), (fraction >> 32) as u32);
-    Angle {
-        q: q as u32,
-        r: (w & 0xffff_ff00) as f32 * unit,
-        lo: (w & 0xff) as f32 * unit,
-    }
+    Angle { q: q as u32, r: (w & 0xffff_ff00) as f32 * unit, lo: (w & 0xff) as f32 * unit }
 }
 
 /// sin(r + lo) on |r| <= π/4, the polynomial to 2^-27.9.
@@ -279,10 +263,7 @@ fn sin_of(angle: Angle, sign: u32) -> f32 {
 #[inline(always)]
 fn cos_of(angle: Angle) -> f32 {
     let (s, c) = (sin_kernel(angle), cos_kernel(angle));
-    flip(
-        if angle.q & 1 == 0 { c } else { s },
-        angle.q.wrapping_add(1) << 30,
-    )
+    flip(if angle.q & 1 == 0 { c } else { s }, angle.q.wrapping_add(1) << 30)
 }
 
 #[inline(always)]
@@ -319,11 +300,7 @@ pub fn tan_small(x: f32) -> f32 {
 /// Worst error 1.05 ulp: every float in 0.25 <= |x| <= 6500, every fifth elsewhere.
 #[inline(always)]
 pub fn sin(x: f32) -> f32 {
-    if is_small(x) {
-        sin_small(x)
-    } else {
-        sin_large(x)
-    }
+    if is_small(x) { sin_small(x) } else { sin_large(x) }
 }
 
 /// cos x on all floats; NaN at ±∞. As [`sin`].
@@ -331,11 +308,7 @@ pub fn sin(x: f32) -> f32 {
 /// Worst error 1.05 ulp, tried as [`sin`].
 #[inline(always)]
 pub fn cos(x: f32) -> f32 {
-    if is_small(x) {
-        cos_small(x)
-    } else {
-        cos_large(x)
-    }
+    if is_small(x) { cos_small(x) } else { cos_large(x) }
 }
 
 /// tan x on all floats; NaN at ±∞. The quotient of the two polynomials of [`sin`].
@@ -343,11 +316,7 @@ pub fn cos(x: f32) -> f32 {
 /// Worst error 3.02 ulp, tried as [`sin`].
 #[inline(always)]
 pub fn tan(x: f32) -> f32 {
-    if is_small(x) {
-        tan_small(x)
-    } else {
-        tan_large(x)
-    }
+    if is_small(x) { tan_small(x) } else { tan_large(x) }
 }
 
 #[cold]
@@ -760,10 +729,7 @@ pub fn pow(x: f32, y: f32) -> f32 {
     let ay = magnitude(y);
     let subnormal = a < f32::MIN_POSITIVE;
     let up = a * 33_554_432.0; // 2^25
-    let (hi, lo) = log2_two(
-        if subnormal { up } else { a },
-        if subnormal { -25.0 } else { 0.0 },
-    );
+    let (hi, lo) = log2_two(if subnormal { up } else { a }, if subnormal { -25.0 } else { 0.0 });
 
     // Beyond 2^33, y log2 x leaves the range unless x = 1, where the logarithm is 0.
     let bound = 8_589_934_592.0;
@@ -786,11 +752,7 @@ pub fn pow(x: f32, y: f32) -> f32 {
     let r = if a == f32::INFINITY { at_infinity } else { r };
     let r = flip(r, if odd { x.to_bits() } else { 0 });
     let undefined = (x < 0.0) & !whole & (a < f32::INFINITY);
-    let r = if undefined | (x.is_nan() | y.is_nan()) {
-        f32::NAN
-    } else {
-        r
-    };
+    let r = if undefined | (x.is_nan() | y.is_nan()) { f32::NAN } else { r };
     if (y == 0.0) | (x == 1.0) { 1.0 } else { r }
 }
 
@@ -808,120 +770,25 @@ mod tests {
     }
 
     const CASES: &[Case] = &[
-        Case {
-            name: "exp",
-            f: exp,
-            exact: f64::exp,
-            bound: 1.0,
-        },
-        Case {
-            name: "log",
-            f: log,
-            exact: f64::ln,
-            bound: 1.0,
-        },
-        Case {
-            name: "log1p",
-            f: log1p,
-            exact: f64::ln_1p,
-            bound: 1.5,
-        },
-        Case {
-            name: "sin",
-            f: sin,
-            exact: f64::sin,
-            bound: 1.15,
-        },
-        Case {
-            name: "cos",
-            f: cos,
-            exact: f64::cos,
-            bound: 1.15,
-        },
-        Case {
-            name: "tan",
-            f: tan,
-            exact: f64::tan,
-            bound: 3.1,
-        },
-        Case {
-            name: "sinpi",
-            f: sinpi,
-            exact: exact_sinpi,
-            bound: 1.25,
-        },
-        Case {
-            name: "cospi",
-            f: cospi,
-            exact: exact_cospi,
-            bound: 1.25,
-        },
-        Case {
-            name: "asin",
-            f: asin,
-            exact: f64::asin,
-            bound: 1.8,
-        },
-        Case {
-            name: "acos",
-            f: acos,
-            exact: f64::acos,
-            bound: 1.3,
-        },
-        Case {
-            name: "atan",
-            f: atan,
-            exact: f64::atan,
-            bound: 1.8,
-        },
-        Case {
-            name: "sinh",
-            f: sinh,
-            exact: f64::sinh,
-            bound: 1.8,
-        },
-        Case {
-            name: "cosh",
-            f: cosh,
-            exact: f64::cosh,
-            bound: 1.6,
-        },
-        Case {
-            name: "tanh",
-            f: tanh,
-            exact: f64::tanh,
-            bound: 1.5,
-        },
-        Case {
-            name: "sigmoid",
-            f: sigmoid,
-            exact: |x| 1.0 / (1.0 + (-x).exp()),
-            bound: 2.5,
-        },
-        Case {
-            name: "softplus",
-            f: softplus,
-            exact: exact_softplus,
-            bound: 2.0,
-        },
-        Case {
-            name: "cbrt",
-            f: cbrt,
-            exact: f64::cbrt,
-            bound: 0.8,
-        },
-        Case {
-            name: "round",
-            f: round,
-            exact: f64::round_ties_even,
-            bound: 0.0,
-        },
-        Case {
-            name: "floor",
-            f: floor,
-            exact: f64::floor,
-            bound: 0.0,
-        },
+        Case { name: "exp", f: exp, exact: f64::exp, bound: 1.0 },
+        Case { name: "log", f: log, exact: f64::ln, bound: 1.0 },
+        Case { name: "log1p", f: log1p, exact: f64::ln_1p, bound: 1.5 },
+        Case { name: "sin", f: sin, exact: f64::sin, bound: 1.15 },
+        Case { name: "cos", f: cos, exact: f64::cos, bound: 1.15 },
+        Case { name: "tan", f: tan, exact: f64::tan, bound: 3.1 },
+        Case { name: "sinpi", f: sinpi, exact: exact_sinpi, bound: 1.25 },
+        Case { name: "cospi", f: cospi, exact: exact_cospi, bound: 1.25 },
+        Case { name: "asin", f: asin, exact: f64::asin, bound: 1.8 },
+        Case { name: "acos", f: acos, exact: f64::acos, bound: 1.3 },
+        Case { name: "atan", f: atan, exact: f64::atan, bound: 1.8 },
+        Case { name: "sinh", f: sinh, exact: f64::sinh, bound: 1.8 },
+        Case { name: "cosh", f: cosh, exact: f64::cosh, bound: 1.6 },
+        Case { name: "tanh", f: tanh, exact: f64::tanh, bound: 1.5 },
+        Case { name: "sigmoid", f: sigmoid, exact: |x| 1.0 / (1.0 + (-x).exp()), bound: 2.5 },
+        Case { name: "softplus", f: softplus, exact: exact_softplus, bound: 2.0 },
+        Case { name: "cbrt", f: cbrt, exact: f64::cbrt, bound: 0.8 },
+        Case { name: "round", f: round, exact: f64::round_ties_even, bound: 0.0 },
+        Case { name: "floor", f: floor, exact: f64::floor, bound: 0.0 },
     ];
 
     const EDGES: &[f32] = &[
@@ -993,11 +860,7 @@ mod tests {
     /// other is not.
     fn ulps(got: f32, exact: f64) -> f64 {
         if got.is_nan() || exact.is_nan() {
-            return if got.is_nan() && exact.is_nan() {
-                0.0
-            } else {
-                f64::INFINITY
-            };
+            return if got.is_nan() && exact.is_nan() { 0.0 } else { f64::INFINITY };
         }
         if got == exact as f32 && (got.is_infinite() || got == 0.0) {
             return 0.0;
@@ -1015,51 +878,26 @@ mod tests {
     }
 
     fn worst(f: impl Fn(f32) -> f32, exact: fn(f64) -> f64) -> (f64, f32) {
-        inputs()
-            .map(|x| (ulps(f(x), exact(f64::from(x))), x))
-            .fold((0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a })
+        inputs().map(|x| (ulps(f(x), exact(f64::from(x))), x)).fold((0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a })
     }
 
     #[test]
     fn every_function_keeps_its_bound() {
-        for Case {
-            name,
-            f,
-            exact,
-            bound,
-        } in CASES
-        {
+        for Case { name, f, exact, bound } in CASES {
             let (error, x) = worst(f, *exact);
-            assert!(
-                error <= *bound,
-                "{name}({x:e}) = {:e} is off by {error} ulp",
-                f(x)
-            );
+            assert!(error <= *bound, "{name}({x:e}) = {:e} is off by {error} ulp", f(x));
         }
     }
 
     #[test]
     fn the_alarm_rings() {
-        for Case {
-            name,
-            f,
-            exact,
-            bound,
-        } in CASES
-        {
+        for Case { name, f, exact, bound } in CASES {
             let shift = bound.ceil() as u32 + 1;
             let spoilt = |x: f32| {
                 let y = f(x);
-                if x == 0.5 {
-                    f32::from_bits(y.to_bits() + shift)
-                } else {
-                    y
-                }
+                if x == 0.5 { f32::from_bits(y.to_bits() + shift) } else { y }
             };
-            assert!(
-                worst(spoilt, *exact).0 > *bound,
-                "{name}: one wrong value of all passed"
-            );
+            assert!(worst(spoilt, *exact).0 > *bound, "{name}: one wrong value of all passed");
         }
     }
 
@@ -1067,19 +905,14 @@ mod tests {
     fn pairs() -> impl Iterator<Item = (f32, f32)> {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         (0..200_000).map(move |i| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let (a, b) = ((state >> 32) as u32, (state.rotate_left(23) >> 32) as u32);
             let unit = b as f32 / 4_294_967_296.0;
             let any = f32::from_bits(a);
             let near = 1.0 + (unit - 0.5) * power_of_two(-((a >> 27) as i32));
             match i % 4 {
                 0 => (any, f32::from_bits(b)),
-                1 => (
-                    near,
-                    ((a as f64 / 4e9 - 0.5) * 290.0 / f64::from(near).log2()) as f32,
-                ),
+                1 => (near, ((a as f64 / 4e9 - 0.5) * 290.0 / f64::from(near).log2()) as f32),
                 2 => (any, (b % 41) as f32 - 20.0),
                 _ => (any.abs(), (unit * 290.0 - 145.0) / any.abs().log2()),
             }
@@ -1089,10 +922,7 @@ mod tests {
     fn worst_pair(f: fn(f32, f32) -> f32, exact: fn(f64, f64) -> f64) -> f64 {
         let signed = || EDGES.iter().flat_map(|&x| [x, -x]);
         let edges = signed().flat_map(|x| signed().map(move |y| (x, y)));
-        pairs()
-            .chain(edges)
-            .map(|(x, y)| ulps(f(x, y), exact(x.into(), y.into())))
-            .fold(0.0, f64::max)
+        pairs().chain(edges).map(|(x, y)| ulps(f(x, y), exact(x.into(), y.into()))).fold(0.0, f64::max)
     }
 
     #[test]
@@ -1106,30 +936,18 @@ mod tests {
         for &x in EDGES.iter().filter(|x| !x.is_nan()) {
             for f in [sin, tan, sinpi, asin, atan, sinh, tanh, cbrt, round] {
                 assert_eq!(f(-x).to_bits() & !SIGN, f(x).to_bits() & !SIGN, "{x}");
-                assert!(
-                    f(x).is_nan() || f(-x).is_sign_negative() != f(x).is_sign_negative(),
-                    "{x}"
-                );
+                assert!(f(x).is_nan() || f(-x).is_sign_negative() != f(x).is_sign_negative(), "{x}");
             }
             for &y in EDGES.iter().filter(|y| !y.is_nan()) {
                 for (x, y) in [(x, y), (-x, y), (x, -y), (-x, -y)] {
                     let (p, q) = (pow(x, y), f64::from(x).powf(y.into()));
-                    assert!(
-                        q.is_nan() || p.is_sign_negative() == q.is_sign_negative(),
-                        "pow({x}, {y}) = {p}"
-                    );
+                    assert!(q.is_nan() || p.is_sign_negative() == q.is_sign_negative(), "pow({x}, {y}) = {p}");
                     let (p, q) = (atan2(x, y), f64::from(x).atan2(y.into()));
-                    assert_eq!(
-                        p.is_sign_negative(),
-                        q.is_sign_negative(),
-                        "atan2({x}, {y}) = {p}"
-                    );
+                    assert_eq!(p.is_sign_negative(), q.is_sign_negative(), "atan2({x}, {y}) = {p}");
                 }
             }
         }
-        assert!(
-            pow(-8.0, 1.0 / 3.0).is_nan() && pow(f32::NAN, 0.0) == 1.0 && pow(1.0, f32::NAN) == 1.0
-        );
+        assert!(pow(-8.0, 1.0 / 3.0).is_nan() && pow(f32::NAN, 0.0) == 1.0 && pow(1.0, f32::NAN) == 1.0);
     }
 
     #[test]
@@ -1139,9 +957,7 @@ mod tests {
         for src in [src, small] {
             let (mut s, mut c, mut t) = (src.clone(), src.clone(), src.clone());
             let same = |dst: &[f32], f: fn(f32) -> f32| {
-                dst.iter()
-                    .zip(&src)
-                    .all(|(&d, &x)| d.to_bits() == f(x).to_bits() || d.is_nan() && f(x).is_nan())
+                dst.iter().zip(&src).all(|(&d, &x)| d.to_bits() == f(x).to_bits() || d.is_nan() && f(x).is_nan())
             };
             sin_block(&src, &mut s);
             cos_block(&src, &mut c);
@@ -1154,10 +970,7 @@ mod tests {
     fn both_reductions_agree_where_they_meet() {
         for i in 0..10_000 {
             let x = SMALL_ANGLE - i as f32 * 0.25;
-            assert!(
-                (sin_large(x) - sin_small(x)).abs() < 2e-7
-                    && (cos_large(x) - cos_small(x)).abs() < 2e-7
-            );
+            assert!((sin_large(x) - sin_small(x)).abs() < 2e-7 && (cos_large(x) - cos_small(x)).abs() < 2e-7);
         }
     }
 }

@@ -141,15 +141,9 @@ mod tests {
 
     #[test]
     fn logistic_functions_reach_both_ends() {
-        assert_eq!(
-            (sigmoid(0.0), sigmoid(800.0), sigmoid(-800.0)),
-            (0.5, 1.0, 0.0)
-        );
+        assert_eq!((sigmoid(0.0), sigmoid(800.0), sigmoid(-800.0)), (0.5, 1.0, 0.0));
         assert_eq!(sigmoid(-40.0), (-40f64).exp());
-        assert_eq!(
-            (softplus(0.0), softplus(800.0)),
-            (std::f64::consts::LN_2, 800.0)
-        );
+        assert_eq!((softplus(0.0), softplus(800.0)), (std::f64::consts::LN_2, 800.0));
         assert_eq!(softplus(-40.0), (-40f64).exp());
         assert!(sigmoid(f64::NAN).is_nan() && softplus(f64::NAN).is_nan());
     }

@@ -22,14 +22,7 @@ pub(super) struct Block<F> {
 
 impl<F: Lane> Block<F> {
     pub(super) fn new(tape_rows: usize, vars: usize, lanes: usize, key: [u32; 2]) -> Block<F> {
-        Block {
-            slab: vec![F::default(); tape_rows * lanes],
-            lanes,
-            flip: 0,
-            key,
-            first: 0,
-            counters: vec![0; vars],
-        }
+        Block { slab: vec![F::default(); tape_rows * lanes], lanes, flip: 0, key, first: 0, counters: vec![0; vars] }
     }
 
     /// A row of the slab.

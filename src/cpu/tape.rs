@@ -45,15 +45,44 @@ impl Operand {
 /// One instruction of the tape.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Op {
-    Copy { to: Operand, a: Operand },
-    Unary { op: Unary, to: Operand, a: Operand },
-    Binary { op: Binary, to: Operand, a: Operand, b: Operand },
-    Select { to: Operand, c: Operand, a: Operand, b: Operand },
+    Copy {
+        to: Operand,
+        a: Operand,
+    },
+    Unary {
+        op: Unary,
+        to: Operand,
+        a: Operand,
+    },
+    Binary {
+        op: Binary,
+        to: Operand,
+        a: Operand,
+        b: Operand,
+    },
+    Select {
+        to: Operand,
+        c: Operand,
+        a: Operand,
+        b: Operand,
+    },
     /// Four rows of draws from `to` on.
-    Draw { site: u32, law: Law, to: Operand, block: Operand },
+    Draw {
+        site: u32,
+        law: Law,
+        to: Operand,
+        block: Operand,
+    },
     /// Repeats up to the matching end.
-    Loop { var: u32, count: u32, end: u32 },
-    End { var: u32, start: u32 },
+    Loop {
+        var: u32,
+        count: u32,
+        end: u32,
+    },
+    End {
+        var: u32,
+        start: u32,
+    },
 }
 
 /// A kernel, ready to run over blocks.
@@ -438,7 +467,9 @@ impl<F: Lane> Compiler<'_, F> {
                 Op::Select { c, a, b, .. } => [c, a, b],
             };
             match op {
-                Op::Binary { to: place, .. } | Op::Unary { to: place, .. } | Op::Select { to: place, .. } if *place == a => {
+                Op::Binary { to: place, .. } | Op::Unary { to: place, .. } | Op::Select { to: place, .. }
+                    if *place == a =>
+                {
                     *place = to;
                     return true;
                 }

@@ -92,12 +92,23 @@ impl Buffers {
     /// Binds everything, with a module's own tables.
     pub(super) fn bind(&self, gpu: &Gpu, layout: &wgpu::BindGroupLayout, tables: &wgpu::Buffer) -> wgpu::BindGroup {
         let all = [
-            &self.params, &self.xs, &self.states, &self.status, &self.values, &self.extra, &self.host, tables, &self.drawn,
+            &self.params,
+            &self.xs,
+            &self.states,
+            &self.status,
+            &self.values,
+            &self.extra,
+            &self.host,
+            tables,
+            &self.drawn,
         ];
         let entries: Vec<wgpu::BindGroupEntry<'_>> = all
             .iter()
             .enumerate()
-            .map(|(binding, buffer)| wgpu::BindGroupEntry { binding: binding as u32, resource: buffer.as_entire_binding() })
+            .map(|(binding, buffer)| wgpu::BindGroupEntry {
+                binding: binding as u32,
+                resource: buffer.as_entire_binding(),
+            })
             .collect();
         gpu.device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries })
     }
@@ -119,7 +130,8 @@ pub(super) fn layout(gpu: &Gpu) -> wgpu::BindGroupLayout {
         }
     };
     let entries: Vec<wgpu::BindGroupLayoutEntry> = (0..9).map(entry).collect();
-    gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some("catchment"), entries: &entries })
+    gpu.device
+        .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some("catchment"), entries: &entries })
 }
 
 /// A buffer with this content.

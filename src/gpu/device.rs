@@ -95,8 +95,11 @@ fn adapters() -> &'static [wgpu::Adapter] {
             return Vec::new();
         }
         let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
-        let description =
-            wgpu::InstanceDescriptor { backends, flags: wgpu::InstanceFlags::empty(), ..wgpu::InstanceDescriptor::new_without_display_handle() };
+        let description = wgpu::InstanceDescriptor {
+            backends,
+            flags: wgpu::InstanceFlags::empty(),
+            ..wgpu::InstanceDescriptor::new_without_display_handle()
+        };
         let instance = wgpu::Instance::new(description);
         let mut all = pollster::block_on(instance.enumerate_adapters(backends));
         let rank = |a: &wgpu::Adapter| {
@@ -161,10 +164,8 @@ impl Gpu {
             ..Default::default()
         };
         let opened = pollster::block_on(adapter.request_device(&descriptor));
-        let (device, queue) = opened.map_err(|e| Error::Device {
-            device: about.name.clone(),
-            problem: DeviceProblem::Open(e.to_string()),
-        })?;
+        let (device, queue) = opened
+            .map_err(|e| Error::Device { device: about.name.clone(), problem: DeviceProblem::Open(e.to_string()) })?;
         let failure = Arc::new(Mutex::new(None));
         let latch = failure.clone();
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {

@@ -114,7 +114,16 @@ impl GpuEngine {
         let begin = self.module(&layout, "begin", &beginning(dim, program.step.states), &[])?;
         let descend = self.module(&layout, "descend", &shader.text, &shader.tables)?;
         let evaluate = self.module(&layout, "evaluate", &evaluator.text, &evaluator.tables)?;
-        Ok(Compiled { program, layout, begin, descend, evaluate, shader, evaluation_rows: evaluator.extra_rows, most_steps })
+        Ok(Compiled {
+            program,
+            layout,
+            begin,
+            descend,
+            evaluate,
+            shader,
+            evaluation_rows: evaluator.extra_rows,
+            most_steps,
+        })
     }
 
     /// How many steps a dispatch may take on a device that bounds the turns of an invocation's loops.
@@ -172,7 +181,9 @@ impl GpuEngine {
             seed_low: seed as u32,
             seed_high: (seed >> 32) as u32,
             epoch: launch.epoch,
-            tests: test(stopping.gradient.is_some(), 1) | test(stopping.target.is_some(), 2) | test(stopping.change.is_some(), 4),
+            tests: test(stopping.gradient.is_some(), 1)
+                | test(stopping.target.is_some(), 2)
+                | test(stopping.change.is_some(), 4),
             gradient_squared: stopping.gradient.map_or(0.0, |g| (g * g) as f32),
             goal: stopping.target.unwrap_or_default() as f32,
             change: stopping.change.unwrap_or_default() as f32,
@@ -181,7 +192,13 @@ impl GpuEngine {
         }
     }
 
-    fn submit(&self, buffers: &Buffers, module: &Module, bindings: &wgpu::BindGroup, params: &Params) -> wgpu::SubmissionIndex {
+    fn submit(
+        &self,
+        buffers: &Buffers,
+        module: &Module,
+        bindings: &wgpu::BindGroup,
+        params: &Params,
+    ) -> wgpu::SubmissionIndex {
         let gpu = &self.gpu;
         gpu.queue.write_buffer(&buffers.params, 0, bytemuck::bytes_of(params));
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
@@ -259,7 +276,12 @@ impl Launch {
 impl Backend for GpuEngine {
     fn device(&self) -> DeviceInfo {
         let about = &self.gpu.about;
-        DeviceInfo { kind: "gpu", name: about.name.clone(), backend: about.backend.clone(), driver: about.driver.clone() }
+        DeviceInfo {
+            kind: "gpu",
+            name: about.name.clone(),
+            backend: about.backend.clone(),
+            driver: about.driver.clone(),
+        }
     }
 
     fn layout(&self, plan: &Plan) -> Result<String, Error> {
@@ -275,7 +297,9 @@ impl Backend for GpuEngine {
         let mut progress = Progress { done: 0.0, total };
         for group in groups(plan) {
             let begun = Instant::now();
-            let Some(program) = plan.programs().iter().find(|p| p.configurations.contains(&group.first)) else { continue };
+            let Some(program) = plan.programs().iter().find(|p| p.configurations.contains(&group.first)) else {
+                continue;
+            };
             let compiled = self.compile(plan, program)?;
             timing.compile += begun.elapsed().as_secs_f64();
             let begun = Instant::now();
@@ -296,7 +320,8 @@ impl Backend for GpuEngine {
         let module = self.module(&layout, "evaluate", &shader.text, &shader.tables)?;
         let rows = u64::from(shader.extra_rows).max(dim as u64);
         let limits = self.gpu.about.limits;
-        let most = (limits.binding.min(limits.buffer) / (4 * rows.max(u64::from(REGIONS)))).clamp(1, MAX_SLOTS) as usize;
+        let most =
+            (limits.binding.min(limits.buffer) / (4 * rows.max(u64::from(REGIONS)))).clamp(1, MAX_SLOTS) as usize;
         let mut out = Evaluated { value: Vec::with_capacity(count), gradient: Vec::with_capacity(count * dim) };
         for part in points.chunks(most.min(count.max(1)) * dim) {
             let slots = part.len() / dim;
@@ -498,7 +523,8 @@ impl GpuEngine {
             self.wait(submission, &mut || receive(Event::Progress(now)))?;
             pace.measured(slots, count, begun.elapsed());
             taken += count;
-            if receive(Event::Progress(Progress { done: base.done + slot_count * taken as f64, ..base })) == Flow::Stop {
+            if receive(Event::Progress(Progress { done: base.done + slot_count * taken as f64, ..base })) == Flow::Stop
+            {
                 return Err(Error::Cancelled);
             }
             if wanted.contains(&taken) {

@@ -35,7 +35,8 @@ fn items(source: &'static str) -> Vec<Item<'static>> {
         .map(|(&start, end)| {
             let text = &source[start..end];
             // A comment that stands before the next declaration belongs to that one.
-            let code = text.rfind('}').map(|i| i + 1).filter(|_| text.starts_with("fn ") || text.starts_with("struct "));
+            let code =
+                text.rfind('}').map(|i| i + 1).filter(|_| text.starts_with("fn ") || text.starts_with("struct "));
             let text = &text[..code.unwrap_or_else(|| text.find(';').map_or(text.len(), |i| i + 1))];
             Item { name: declared(text), text }
         })

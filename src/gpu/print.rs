@@ -45,9 +45,23 @@ pub(super) struct Printer<'k> {
 impl<'k> Printer<'k> {
     pub(super) fn new(kernel: &'k Kernel, layout: Layout, evaluation: bool, gradient_rows: u32) -> Printer<'k> {
         let mut row = gradient_rows;
-        let scratch = kernel.scratch.iter().map(|len| { row += len; row - len }).collect();
+        let scratch = kernel
+            .scratch
+            .iter()
+            .map(|len| {
+                row += len;
+                row - len
+            })
+            .collect();
         let mut entry = 0;
-        let tables = kernel.tables.iter().map(|t| { entry += t.values.len() as u32; entry - t.values.len() as u32 }).collect();
+        let tables = kernel
+            .tables
+            .iter()
+            .map(|t| {
+                entry += t.values.len() as u32;
+                entry - t.values.len() as u32
+            })
+            .collect();
         Printer {
             kernel,
             layout,
@@ -167,7 +181,8 @@ impl<'k> Printer<'k> {
                 format!("{function}(step, {}u + u32({}))", Purpose::Draw(site as u8).tag(0), place(block))
             }
             Instruction::Component(four, k) => {
-                self.names[value as usize] = format!("{}.{}", self.name(four), ["x", "y", "z", "w"][usize::from(k) % 4]);
+                self.names[value as usize] =
+                    format!("{}.{}", self.name(four), ["x", "y", "z", "w"][usize::from(k) % 4]);
                 return;
             }
         };

@@ -188,7 +188,10 @@ fn stores(layout: Layout, dim: u32, states: u32) -> String {
             }
         }
         Layout::Loops => {
-            let _ = writeln!(text, "for (var i = 0; i < {dim}; i++) {{\n    xs[u32(i) * params.count + slot] = x[here + i];");
+            let _ = writeln!(
+                text,
+                "for (var i = 0; i < {dim}; i++) {{\n    xs[u32(i) * params.count + slot] = x[here + i];"
+            );
             for k in 0..states {
                 let _ = writeln!(text, "    states[u32({} + i) * params.count + slot] = s{k}[i];", k * dim);
             }

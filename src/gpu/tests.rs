@@ -116,7 +116,8 @@ fn streams_are_the_cpu_streams() {
     let Some(gpu) = gpu() else { return };
     let input = [[0; 4]; 300];
     let tag = Purpose::Draw(3).tag(5);
-    let text = format!("let r = words(77u, {tag}u);\noutput(0u, r.x);\noutput(1u, r.y);\noutput(2u, r.z);\noutput(3u, r.w);");
+    let text =
+        format!("let r = words(77u, {tag}u);\noutput(0u, r.x);\noutput(1u, r.y);\noutput(2u, r.z);\noutput(3u, r.w);");
     for (restart, got) in run(&gpu, &text, &input).into_iter().enumerate() {
         assert_eq!(got, philox4x32([restart as u32, 0, 77, tag], [0, 0]), "restart {restart}");
     }
@@ -154,10 +155,8 @@ fn functions_keep_their_bounds() {
     let input: Vec<[u32; 4]> = sample.iter().map(|x| [x.to_bits(), 0, 0, 0]).collect();
     let mut failures = Vec::new();
     for &op in Unary::ALL.iter().filter(|op| op.wgsl().starts_with("m_")) {
-        let text = format!(
-            "let x = bitcast<f32>(input(0u));\noutput(0u, bitcast<u32>({}));",
-            op.wgsl().replace('$', "x")
-        );
+        let text =
+            format!("let x = bitcast<f32>(input(0u));\noutput(0u, bitcast<u32>({}));", op.wgsl().replace('$', "x"));
         let mut worst = (0.0, 0.0);
         for (x, got) in sample.iter().zip(run(&gpu, &text, &input)) {
             let want = op.value(f64::from(*x));
@@ -182,8 +181,10 @@ fn functions_keep_their_bounds() {
 fn powers_keep_their_bounds() {
     let Some(gpu) = gpu() else { return };
     let bases = (1..400).map(|i| (f64::from(i) * 0.0371).powi(3) as f32).chain([1e-30, 1e30, 0.999_999, 1.000_001]);
-    let pairs: Vec<(f32, f32)> =
-        bases.flat_map(|x| (-40..=40).map(move |k| (x, k as f32 * 0.77))).chain((-9..9).map(|k| (-1.7, k as f32))).collect();
+    let pairs: Vec<(f32, f32)> = bases
+        .flat_map(|x| (-40..=40).map(move |k| (x, k as f32 * 0.77)))
+        .chain((-9..9).map(|k| (-1.7, k as f32)))
+        .collect();
     let input: Vec<[u32; 4]> = pairs.iter().map(|p| [p.0.to_bits(), p.1.to_bits(), 0, 0]).collect();
     for op in [Binary::Pow, Binary::Atan2] {
         let expression = op.wgsl().replace('$', "x").replace('@', "y");

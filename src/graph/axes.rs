@@ -128,8 +128,7 @@ impl fmt::Debug for Axes {
 /// As a person would say it: `a scalar`, `a vector of 3`, `a 2 × 3 matrix`.
 impl fmt::Display for Axes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let values: Vec<u32> =
-            self.iter().filter(|a| matches!(a.kind, AxisKind::Value(_))).map(|a| a.len).collect();
+        let values: Vec<u32> = self.iter().filter(|a| matches!(a.kind, AxisKind::Value(_))).map(|a| a.len).collect();
         match values[..] {
             [] => write!(f, "a scalar"),
             [n] => write!(f, "a vector of {n}"),

@@ -101,7 +101,9 @@ fn node_values<S: Scalar>(graph: &Graph, id: NodeId, values: &[Vec<S>], inputs: 
             base.zip(position)
                 .map(|(b, i)| {
                     let offset = i as i64 - i64::from(start);
-                    let q = if step == 0 { (offset == 0).then_some(0) } else {
+                    let q = if step == 0 {
+                        (offset == 0).then_some(0)
+                    } else {
                         let q = offset / i64::from(step);
                         let len = from.map_or(1, |f| i64::from(f.len));
                         (q * i64::from(step) == offset && (0..len).contains(&q)).then_some(q)
@@ -136,8 +138,7 @@ fn node_values<S: Scalar>(graph: &Graph, id: NodeId, values: &[Vec<S>], inputs: 
                     let i = if scan.reverse { axis.len as usize - 1 - step } else { step };
                     let item = of(a)[source + i * from];
                     let next = running.map_or(item, |r| S::binary(operator, r, item));
-                    out[target + i * to] =
-                        if scan.exclusive { running.unwrap_or(S::constant(neutral)) } else { next };
+                    out[target + i * to] = if scan.exclusive { running.unwrap_or(S::constant(neutral)) } else { next };
                     running = Some(next);
                 }
             }
@@ -148,10 +149,8 @@ fn node_values<S: Scalar>(graph: &Graph, id: NodeId, values: &[Vec<S>], inputs: 
 
 /// Like [`walk`], but only along the axes of `inner` that are in `shared`.
 fn walk_with(outer: Axes, inner: Axes, shared: Axes) -> impl Iterator<Item = usize> {
-    let axes: Vec<(usize, usize)> = outer
-        .iter()
-        .map(|a| (a.len as usize, if shared.contains(a) { stride(inner, a) } else { 0 }))
-        .collect();
+    let axes: Vec<(usize, usize)> =
+        outer.iter().map(|a| (a.len as usize, if shared.contains(a) { stride(inner, a) } else { 0 })).collect();
     let total = outer.size();
     (0..total).map(move |flat| {
         let (mut rest, mut position) = (flat, 0);

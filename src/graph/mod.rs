@@ -21,11 +21,11 @@ mod scalar;
 mod simplify;
 
 pub use axes::{Axes, Axis, AxisKind, MAX_RANK};
-pub use expression::Expression;
 pub use evaluate::{Inputs, evaluate};
+pub use expression::Expression;
 pub use gradient::gradient;
-pub use operators::{Binary, DIVERGED, Spread, Unary};
 pub(crate) use operators::LaneLoop;
+pub use operators::{Binary, DIVERGED, Spread, Unary};
 pub use scalar::{Bounded, Dual, Scalar};
 pub use simplify::{Simplified, depends_on, simplify, split_host};
 
@@ -268,9 +268,8 @@ impl Graph {
         {
             return self.constant(value);
         }
-        let same = |t: &Arc<Table>| {
-            t.axes == axes && t.values.iter().zip(&values).all(|(a, b)| a.to_bits() == b.to_bits())
-        };
+        let same =
+            |t: &Arc<Table>| t.axes == axes && t.values.iter().zip(&values).all(|(a, b)| a.to_bits() == b.to_bits());
         let index = match self.tables.iter().position(same) {
             Some(index) => index,
             None => {

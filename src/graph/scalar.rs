@@ -87,10 +87,25 @@ impl Scalar for Dual {
             Binary::Sub => a.slope - b.slope,
             Binary::Mul => times(b.value, a.slope) + times(a.value, b.slope),
             Binary::Div => times(1.0 / b.value, a.slope) - times(value / b.value, b.slope),
-            Binary::Min => if b.value < a.value { b.slope } else { a.slope },
-            Binary::Max => if b.value > a.value { b.slope } else { a.slope },
+            Binary::Min => {
+                if b.value < a.value {
+                    b.slope
+                } else {
+                    a.slope
+                }
+            }
+            Binary::Max => {
+                if b.value > a.value {
+                    b.slope
+                } else {
+                    a.slope
+                }
+            }
             Binary::Pow => {
-                let base = times(if b.value == 0.0 { 0.0 } else { b.value * Binary::Pow.value(a.value, b.value - 1.0) }, a.slope);
+                let base = times(
+                    if b.value == 0.0 { 0.0 } else { b.value * Binary::Pow.value(a.value, b.value - 1.0) },
+                    a.slope,
+                );
                 let exponent = times(if a.value > 0.0 { value * a.value.ln() } else { 0.0 }, b.slope);
                 base + exponent
             }
@@ -210,8 +225,20 @@ impl Scalar for Bounded {
                 let undecided = (a.value - b.value).abs() <= a.error + b.error && a.error + b.error > 0.0;
                 if undecided { 0.5 } else { 0.0 }
             }
-            Binary::And => if (a.value == 0.0 && a.error == 0.0) || (b.value == 0.0 && b.error == 0.0) { 0.0 } else { a.error.max(b.error) },
-            Binary::Or => if (a.value != 0.0 && a.error == 0.0) || (b.value != 0.0 && b.error == 0.0) { 0.0 } else { a.error.max(b.error) },
+            Binary::And => {
+                if (a.value == 0.0 && a.error == 0.0) || (b.value == 0.0 && b.error == 0.0) {
+                    0.0
+                } else {
+                    a.error.max(b.error)
+                }
+            }
+            Binary::Or => {
+                if (a.value != 0.0 && a.error == 0.0) || (b.value != 0.0 && b.error == 0.0) {
+                    0.0
+                } else {
+                    a.error.max(b.error)
+                }
+            }
         };
         Bounded::new(value, spread, op.ulp())
     }

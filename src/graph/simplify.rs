@@ -196,11 +196,10 @@ impl Simplifier {
             return id;
         }
         let arguments: Vec<NodeId> = self.graph.arguments(id).collect();
-        let constant = |a: &NodeId| {
-            matches!(self.graph.node(*a), Node::Constant(_) | Node::Table(_) | Node::Iota(_))
-        };
+        let constant = |a: &NodeId| matches!(self.graph.node(*a), Node::Constant(_) | Node::Table(_) | Node::Iota(_));
         let axes = self.graph.axes(id);
-        if !arguments.iter().all(constant) || axes.size() > MAX_TABLE || self.graph.is_boolean(id) && !axes.is_scalar() {
+        if !arguments.iter().all(constant) || axes.size() > MAX_TABLE || self.graph.is_boolean(id) && !axes.is_scalar()
+        {
             return id;
         }
         let values = evaluate::<f64>(&self.graph, &[id], &Inputs::default()).swap_remove(0);
@@ -232,10 +231,16 @@ impl Simplifier {
             (Unary::Not, Node::Unary(Unary::Not, inner)) => return inner,
             (Unary::Not, Node::Binary(Binary::Equal, x, y)) => return self.graph.binary(Binary::NotEqual, x, y),
             (Unary::Not, Node::Binary(Binary::NotEqual, x, y)) => return self.graph.binary(Binary::Equal, x, y),
-            (Unary::Abs | Unary::Cos | Unary::CosPi | Unary::Cosh | Unary::Magnitude, Node::Unary(Unary::Neg, inner)) => {
+            (
+                Unary::Abs | Unary::Cos | Unary::CosPi | Unary::Cosh | Unary::Magnitude,
+                Node::Unary(Unary::Neg, inner),
+            ) => {
                 return self.unary(op, inner);
             }
-            (Unary::Sin | Unary::SinPi | Unary::Tan | Unary::Tanh | Unary::Sinh | Unary::Sign, Node::Unary(Unary::Neg, inner)) => {
+            (
+                Unary::Sin | Unary::SinPi | Unary::Tan | Unary::Tanh | Unary::Sinh | Unary::Sign,
+                Node::Unary(Unary::Neg, inner),
+            ) => {
                 let odd = self.unary(op, inner);
                 return self.negate(odd);
             }
@@ -291,8 +296,20 @@ impl Simplifier {
                 }
                 let absorbing = op == Binary::Or;
                 match (self.decided(a), self.decided(b)) {
-                    (Some(d), _) => if d == absorbing { a } else { b },
-                    (_, Some(d)) => if d == absorbing { b } else { a },
+                    (Some(d), _) => {
+                        if d == absorbing {
+                            a
+                        } else {
+                            b
+                        }
+                    }
+                    (_, Some(d)) => {
+                        if d == absorbing {
+                            b
+                        } else {
+                            a
+                        }
+                    }
                     _ => self.graph.binary(op, a, b),
                 }
             }
@@ -418,7 +435,8 @@ impl Simplifier {
             return self.power(a, two);
         }
         if let (Some(ka), Node::Binary(Binary::Add | Binary::Sub, x, y)) = (self.constant(a), self.graph.node(b))
-            && let (Some(kx), Node::Binary(op @ (Binary::Add | Binary::Sub), ..)) = (self.constant(x), self.graph.node(b))
+            && let (Some(kx), Node::Binary(op @ (Binary::Add | Binary::Sub), ..)) =
+                (self.constant(x), self.graph.node(b))
             && let (ky, ry) = self.scaled(y)
             && ry != y
         {

@@ -183,21 +183,19 @@ fn mark(body: &[Statement], used: &mut [bool]) {
             }
             Statement::Store(_, _, value) => used[*value as usize] = true,
             // A loop's accumulators may use each other: repeat until nothing more is marked.
-            Statement::Loop(l) => {
-                loop {
-                    let before = used.iter().filter(|u| **u).count();
-                    for c in &l.carried {
-                        if used[c.value as usize] {
-                            used[c.next as usize] = true;
-                            used[c.init as usize] = true;
-                        }
-                    }
-                    mark(&l.body, used);
-                    if used.iter().filter(|u| **u).count() == before {
-                        break;
+            Statement::Loop(l) => loop {
+                let before = used.iter().filter(|u| **u).count();
+                for c in &l.carried {
+                    if used[c.value as usize] {
+                        used[c.next as usize] = true;
+                        used[c.init as usize] = true;
                     }
                 }
-            }
+                mark(&l.body, used);
+                if used.iter().filter(|u| **u).count() == before {
+                    break;
+                }
+            },
         }
     }
 }

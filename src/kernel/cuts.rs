@@ -60,11 +60,16 @@ impl Cuts {
     }
 
     /// Walks what `node` needs at the loop's position; `stop` says which nodes are there already.
-    pub(super) fn follow(&mut self, graph: &Graph, node: NodeId, axes: &[(Axis, Relation)], stop: &dyn Fn(NodeId) -> bool) {
+    pub(super) fn follow(
+        &mut self,
+        graph: &Graph,
+        node: NodeId,
+        axes: &[(Axis, Relation)],
+        stop: &dyn Fn(NodeId) -> bool,
+    ) {
         let mut todo = vec![(node, axes.to_vec())];
         while let Some((id, given)) = todo.pop() {
-            let own: Vec<(Axis, Relation)> =
-                given.iter().copied().filter(|a| graph.axes(id).contains(a.0)).collect();
+            let own: Vec<(Axis, Relation)> = given.iter().copied().filter(|a| graph.axes(id).contains(a.0)).collect();
             if own.is_empty() || stop(id) || !self.seen.insert((id, own.clone())) {
                 continue;
             }
@@ -86,7 +91,10 @@ impl Cuts {
                     let mut inner: Vec<_> = own.iter().copied().filter(|a| Some(a.0) != to).collect();
                     if let Some(r) = to.and_then(of) {
                         let (start, step) = (i64::from(start), i64::from(step));
-                        inner.push((from, Relation { offset: start * r.over + step * r.offset, step: step * r.step, over: r.over }));
+                        inner.push((
+                            from,
+                            Relation { offset: start * r.over + step * r.offset, step: step * r.step, over: r.over },
+                        ));
                     }
                     todo.push((source, inner));
                 }
@@ -97,7 +105,10 @@ impl Cuts {
                         let (start, step) = (i64::from(start), i64::from(step));
                         self.pad(r, start, step, len);
                         if let (Some(from), true) = (from, step != 0) {
-                            inner.push((from, Relation { offset: r.offset - start * r.over, step: r.step, over: r.over * step }));
+                            inner.push((
+                                from,
+                                Relation { offset: r.offset - start * r.over, step: r.step, over: r.over * step },
+                            ));
                         }
                     }
                     todo.push((source, inner));

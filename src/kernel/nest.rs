@@ -294,7 +294,9 @@ impl<'g> Nest<'g> {
             };
             // A value that is compared with its own extremum must be the very same value.
             let compared = matches!(graph.node(id), Node::Unary(..) | Node::Binary(..) | Node::Select(..))
-                && ids.iter().any(|&r| matches!(graph.node(r), Node::Reduce(Reduction::Min | Reduction::Max, a, _) if a == id))
+                && ids
+                    .iter()
+                    .any(|&r| matches!(graph.node(r), Node::Reduce(Reduction::Min | Reduction::Max, a, _) if a == id))
                 && pulls.get(&id).is_some_and(|p| p.len() > 1);
             if axes.rank() != 1 || !(dear || compared) || self.has_own_loop(id) {
                 continue;
@@ -458,7 +460,12 @@ impl<'g> Nest<'g> {
             self.b.settle(value, outer);
             *slot = Some(value);
         }
-        self.b.frames[outer].statements.push(Statement::Loop(Box::new(Loop { var, count: turns, carried, body: statements })));
+        self.b.frames[outer].statements.push(Statement::Loop(Box::new(Loop {
+            var,
+            count: turns,
+            carried,
+            body: statements,
+        })));
         self.b.frames.extend(frames);
         self.memo.extend(memo);
         Ok(())
@@ -475,7 +482,8 @@ impl<'g> Nest<'g> {
             .map(|axis| (axis, places.iter().find(|p| p.0 == axis).map_or(Place::constant(0), |p| p.1)))
             .collect();
         let level = own.iter().filter(|p| p.1.step != 0).map(|p| p.1.level).max().unwrap_or(0);
-        let key = (id, own.iter().map(|p| if p.1.step == 0 { Place::constant(p.1.offset) } else { p.1 }).collect::<Vec<_>>());
+        let key =
+            (id, own.iter().map(|p| if p.1.step == 0 { Place::constant(p.1.offset) } else { p.1 }).collect::<Vec<_>>());
         if let Some(&value) = self.memo[level].get(&key) {
             return Ok(value);
         }
@@ -546,10 +554,13 @@ impl<'g> Nest<'g> {
             inner
         };
         if axis.len <= WRITTEN_OUT {
-            let items = (0..axis.len as i32)
-                .map(|i| self.value(a, &at(Place::constant(i))))
-                .collect::<Lowered<Vec<_>>>()?;
-            return Ok(if items.is_empty() { self.b.constant(op.neutral()) } else { self.b.balanced(op.operator(), items) });
+            let items =
+                (0..axis.len as i32).map(|i| self.value(a, &at(Place::constant(i)))).collect::<Lowered<Vec<_>>>()?;
+            return Ok(if items.is_empty() {
+                self.b.constant(op.neutral())
+            } else {
+                self.b.balanced(op.operator(), items)
+            });
         }
         let mut cuts = Cuts::new(axis.len);
         let stored = |id: NodeId| self.stored.contains_key(&id) || self.scalars.contains_key(&id);

@@ -9,8 +9,7 @@ pub fn lower_straight(graph: &Graph, outputs: &Outputs, dim: u32, limit: usize) 
     let mut roots: Vec<NodeId> = outputs.arrays.iter().map(|a| a.1).collect();
     roots.extend(&outputs.scalars);
     let needed = graph.needed(&roots);
-    let size: usize =
-        (0..graph.len()).filter(|&id| needed[id]).map(|id| graph.axes(NodeId(id as u32)).size()).sum();
+    let size: usize = (0..graph.len()).filter(|&id| needed[id]).map(|id| graph.axes(NodeId(id as u32)).size()).sum();
     if size > 4 * limit {
         return None;
     }
@@ -53,9 +52,7 @@ fn places(axes: Axes, flat: usize) -> Vec<(Axis, usize)> {
 
 /// The flat position in `axes` of the element at `places`; axes that are not there do not count.
 fn flat(axes: Axes, places: &[(Axis, usize)]) -> usize {
-    axes.iter().fold(0, |f, axis| {
-        f * axis.len as usize + places.iter().find(|p| p.0 == axis).map_or(0, |p| p.1)
-    })
+    axes.iter().fold(0, |f, axis| f * axis.len as usize + places.iter().find(|p| p.0 == axis).map_or(0, |p| p.1))
 }
 
 fn elements(graph: &Graph, id: NodeId, values: &[Vec<ValueId>], b: &mut Builder) -> Vec<ValueId> {

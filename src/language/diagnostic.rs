@@ -33,17 +33,12 @@ pub struct Source {
 impl Source {
     /// A text under a name.
     pub fn new(name: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
-        Self {
-            name: name.into(),
-            text: text.into(),
-        }
+        Self { name: name.into(), text: text.into() }
     }
 
     /// The part of the text that a span covers, empty where the span lies outside it.
     pub fn slice(&self, span: Span) -> &str {
-        self.text
-            .get(span.start as usize..span.end as usize)
-            .unwrap_or("")
+        self.text.get(span.start as usize..span.end as usize).unwrap_or("")
     }
 }
 
@@ -61,11 +56,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A mistake of this kind at this place.
     pub fn new(kind: DiagnosticKind, source: &Source, span: Span) -> Self {
-        Self {
-            kind,
-            source: source.clone(),
-            span,
-        }
+        Self { kind, source: source.clone(), span }
     }
 
     /// What is wrong, in one line without a final stop: ``unknown name `coss` ``.
@@ -90,11 +81,7 @@ impl Diagnostic {
             .path(render::printable(&self.source.name))
             .annotation(mark);
         let report = [Level::ERROR.primary_title(self.title()).element(snippet)];
-        let renderer = if color {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        };
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         renderer.term_width(LINE_COLUMNS).render(&report)
     }
 }
@@ -126,10 +113,7 @@ mod tests {
     fn unknown(text: &str, name: &str, known: &str) -> Diagnostic {
         let start = text.find(name).unwrap() as u32;
         let end = start + name.len() as u32;
-        let kind = DiagnosticKind::UnknownName {
-            name: name.into(),
-            nearest: nearest(name, std::iter::once(known)),
-        };
+        let kind = DiagnosticKind::UnknownName { name: name.into(), nearest: nearest(name, std::iter::once(known)) };
         Diagnostic::new(kind, &Source::new("bowl.surf", text), Span { start, end })
     }
 
@@ -187,76 +171,37 @@ error: unknown name `coss`
         use DiagnosticKind as K;
         let (name, owner, nearest) = (|| "lr".to_owned(), || "adam".to_owned(), || None);
         let kinds = [
-            K::UnknownFunction {
-                name: name(),
-                nearest: Some("log".into()),
-            },
-            K::UnknownEntry {
-                what: "surface",
-                name: name(),
-                nearest: nearest(),
-            },
-            K::UnknownHyper {
-                name: name(),
-                owner: owner(),
-                nearest: nearest(),
-            },
-            K::UnknownOption {
-                name: name(),
-                owner: owner(),
-                nearest: nearest(),
-            },
-            K::WrongArgumentCount {
-                function: name(),
-                expected: "1 argument".into(),
-                found: 2,
-            },
+            K::UnknownFunction { name: name(), nearest: Some("log".into()) },
+            K::UnknownEntry { what: "surface", name: name(), nearest: nearest() },
+            K::UnknownHyper { name: name(), owner: owner(), nearest: nearest() },
+            K::UnknownOption { name: name(), owner: owner(), nearest: nearest() },
+            K::WrongArgumentCount { function: name(), expected: "1 argument".into(), found: 2 },
             K::IndexNotAllowed { function: name() },
-            K::ShapeMismatch {
-                operation: "`+`".into(),
-                left: "a vector of 3".into(),
-                right: "a vector of 2".into(),
-            },
-            K::ExpectedScalar {
-                found: "a vector of 3".into(),
-            },
-            K::ExpectedVector {
-                found: "a scalar".into(),
-            },
-            K::ExpectedMatrix {
-                found: "a scalar".into(),
-            },
+            K::ShapeMismatch { operation: "`+`".into(), left: "a vector of 3".into(), right: "a vector of 2".into() },
+            K::ExpectedScalar { found: "a vector of 3".into() },
+            K::ExpectedVector { found: "a scalar".into() },
+            K::ExpectedMatrix { found: "a scalar".into() },
             K::ExpectedBoolean,
             K::UnexpectedBoolean,
             K::ExpectedInteger { value: 2.5 },
-            K::NotConstant {
-                what: "an index".into(),
-            },
+            K::NotConstant { what: "an index".into() },
             K::IndexOutOfRange { index: -4, len: 3 },
             K::EmptyRange { start: 3, end: 3 },
             K::EmptyList,
             K::EmptyDomain { lo: 1.0, hi: -1.0 },
             K::LogDomain { lo: 0.0 },
-            K::IntervalCount {
-                expected: 3,
-                found: 2,
-            },
+            K::IntervalCount { expected: 3, found: 2 },
             K::NonFiniteConstant { value: f64::NAN },
             K::ConstantOutOfRange { value: 1e300 },
             K::DivisionByZero,
             K::TooManyNodes { limit: 1 << 20 },
-            K::NotAvailable {
-                what: "`data` without a table".into(),
-            },
+            K::NotAvailable { what: "`data` without a table".into() },
             K::DataOutsideRows { name: name() },
             K::ReadOnlyName { name: name() },
             K::MissingDomain { name: name() },
             K::DimensionTooSmall { dim: 1, minimum: 2 },
             K::DimensionNotMultiple { dim: 6, step: 4 },
-            K::DimensionNotMultiple {
-                dim: u32::MAX,
-                step: 0,
-            },
+            K::DimensionNotMultiple { dim: u32::MAX, step: 0 },
             K::DimensionFixed { dim: 6, fixed: 2 },
             K::NeedsUpdateRule,
             K::SeveralUpdateRules,

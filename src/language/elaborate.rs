@@ -13,8 +13,22 @@ pub const MAX_NODES: usize = 100_000;
 
 /// The functions that are not operators of the table, for lookups and suggestions.
 const FUNCTIONS: &[&str] = &[
-    "where", "relu", "clamp", "min", "max", "atan2", "sum", "prod", "mean", "norm", "dot", "cumsum", "logsumexp", "range",
-    "normal", "uniform",
+    "where",
+    "relu",
+    "clamp",
+    "min",
+    "max",
+    "atan2",
+    "sum",
+    "prod",
+    "mean",
+    "norm",
+    "dot",
+    "cumsum",
+    "logsumexp",
+    "range",
+    "normal",
+    "uniform",
 ];
 
 /// What a name stands for.
@@ -93,9 +107,7 @@ impl<'a> Elaborator<'a> {
             Ok(node) => Ok(node),
             Err(Stop::Mistake(d)) => Err(d),
             // Outside every bound index nothing asks for writing out.
-            Err(Stop::WriteOut) => {
-                Err(Box::new(self.diagnostic(expr.span, Kind::TooManyNodes { limit: MAX_NODES })))
-            }
+            Err(Stop::WriteOut) => Err(Box::new(self.diagnostic(expr.span, Kind::TooManyNodes { limit: MAX_NODES }))),
         }
     }
 
@@ -186,7 +198,9 @@ impl<'a> Elaborator<'a> {
                 let (a, b) = (self.number(base)?, self.number(exponent)?);
                 self.binary(Binary::Pow, a, b, expr.span)
             }
-            ExprKind::Call { function, arguments, index: None } => self.call(&function.text, function.span, arguments, expr.span),
+            ExprKind::Call { function, arguments, index: None } => {
+                self.call(&function.text, function.span, arguments, expr.span)
+            }
             ExprKind::Call { function, arguments, index: Some(index) } => {
                 self.indexed(&function.text, function.span, index, arguments, expr.span)
             }
@@ -273,7 +287,11 @@ impl<'a> Elaborator<'a> {
                 let mut left = self.number(first)?;
                 for (op, expr) in rest {
                     let right = self.number(expr)?;
-                    let place = if *op == Infix::Divide { expr.span } else { Span { start: first.span.start, end: expr.span.end } };
+                    let place = if *op == Infix::Divide {
+                        expr.span
+                    } else {
+                        Span { start: first.span.start, end: expr.span.end }
+                    };
                     left = self.infix(*op, left, right, place)?;
                 }
                 Ok(left)
@@ -444,7 +462,10 @@ impl<'a> Elaborator<'a> {
                 self.count(function, span, found, "no argument", found == 0)?;
                 let law = if function == "normal" { Law::Normal } else { Law::Uniform };
                 match &mut self.draws {
-                    None => self.fail(span, Kind::NotAvailable { what: format!("`{function}()`, which draws in an optimizer,") }),
+                    None => self.fail(
+                        span,
+                        Kind::NotAvailable { what: format!("`{function}()`, which draws in an optimizer,") },
+                    ),
                     Some((n, sites)) => {
                         let (n, site) = (*n, **sites);
                         **sites += 1;
@@ -452,7 +473,9 @@ impl<'a> Elaborator<'a> {
                     }
                 }
             }
-            "mean_rows" | "sum_rows" => self.fail(name, Kind::NotAvailable { what: format!("`{function}` without a table") }),
+            "mean_rows" | "sum_rows" => {
+                self.fail(name, Kind::NotAvailable { what: format!("`{function}` without a table") })
+            }
             _ => {
                 let known = Unary::ALL.iter().map(|op| op.name()).chain(FUNCTIONS.iter().copied());
                 let nearest = nearest(function, known.filter(|k| !k.contains(' ')));
@@ -500,7 +523,14 @@ impl<'a> Elaborator<'a> {
         Ok(value as i64)
     }
 
-    fn indexed(&mut self, function: &str, name: Span, index: &IndexClause, arguments: &[Expr], span: Span) -> Step<NodeId> {
+    fn indexed(
+        &mut self,
+        function: &str,
+        name: Span,
+        index: &IndexClause,
+        arguments: &[Expr],
+        span: Span,
+    ) -> Step<NodeId> {
         let reduction = match function {
             "sum" | "mean" => Reduction::Sum,
             "prod" => Reduction::Product,
@@ -509,7 +539,9 @@ impl<'a> Elaborator<'a> {
             _ => return self.fail(name, Kind::IndexNotAllowed { function: function.to_owned() }),
         };
         let [body] = arguments else {
-            return self.count(function, span, arguments.len(), "1 body after its index", false).map(|()| NodeId::default());
+            return self
+                .count(function, span, arguments.len(), "1 body after its index", false)
+                .map(|()| NodeId::default());
         };
         let first = self.integer(&index.start, "a range")?;
         let end = self.integer(&index.end, "a range")?;
@@ -726,7 +758,11 @@ impl<'a> Elaborator<'a> {
             None => absent,
             Some(v) => (if v < 0 { v + len } else { v }).clamp(low, high),
         };
-        let (start, end) = if step > 0 { (place(ends[0], 0), place(ends[1], len)) } else { (place(ends[0], len - 1), place(ends[1], -1)) };
+        let (start, end) = if step > 0 {
+            (place(ends[0], 0), place(ends[1], len))
+        } else {
+            (place(ends[0], len - 1), place(ends[1], -1))
+        };
         let count = if step > 0 { (end - start + step - 1) / step } else { (start - end - step - 1) / -step };
         if count <= 0 {
             return self.fail(span, Kind::EmptyRange { start, end });

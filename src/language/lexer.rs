@@ -58,18 +58,12 @@ pub enum TokenKind {
 impl TokenKind {
     /// Whether a statement goes on after this, so that a newline here means nothing.
     fn continues(self) -> bool {
-        !matches!(
-            self,
-            Self::Number(_) | Self::Name | Self::CloseRound | Self::CloseSquare | Self::End
-        )
+        !matches!(self, Self::Number(_) | Self::Name | Self::CloseRound | Self::CloseSquare | Self::End)
     }
 
     /// Whether a value can begin here.
     pub fn begins_value(self) -> bool {
-        matches!(
-            self,
-            Self::Number(_) | Self::Name | Self::OpenRound | Self::OpenSquare
-        )
+        matches!(self, Self::Number(_) | Self::Name | Self::OpenRound | Self::OpenSquare)
     }
 }
 
@@ -97,30 +91,17 @@ pub struct Tokens {
 /// A character or number that the language does not have, brackets that do not match, or a limit passed.
 pub fn tokenize(source: &Source, mode: Mode) -> Result<Tokens, Box<Diagnostic>> {
     if source.text.len() > TEXT_LIMIT {
-        let kind = DiagnosticKind::TextTooLong {
-            bytes: source.text.len(),
-            limit: TEXT_LIMIT,
-        };
+        let kind = DiagnosticKind::TextTooLong { bytes: source.text.len(), limit: TEXT_LIMIT };
         return Err(Box::new(Diagnostic::new(kind, source, Span::default())));
     }
-    let mut lexer = Lexer {
-        source,
-        text: &source.text,
-        mode,
-        at: 0,
-        tokens: Vec::new(),
-        comments: Vec::new(),
-        open: Vec::new(),
-    };
+    let mut lexer =
+        Lexer { source, text: &source.text, mode, at: 0, tokens: Vec::new(), comments: Vec::new(), open: Vec::new() };
     lexer.run()?;
     let first = lexer.comments.iter().position(|line| !line.is_empty());
     let last = lexer.comments.iter().rposition(|line| !line.is_empty());
     lexer.comments.truncate(last.map_or(0, |last| last + 1));
     lexer.comments.drain(..first.unwrap_or(0));
-    Ok(Tokens {
-        tokens: lexer.tokens,
-        comments: lexer.comments,
-    })
+    Ok(Tokens { tokens: lexer.tokens, comments: lexer.comments })
 }
 
 /// The signs, the longer before the shorter that begins it.
@@ -217,17 +198,12 @@ impl Lexer<'_> {
         let written = |token: &&Token| token.kind != TokenKind::Newline;
         let last = self.tokens.iter().rev().find(written);
         let end = last.map_or(0, |last| last.span.end);
-        self.tokens.push(Token {
-            kind: TokenKind::End,
-            span: Span { start: end, end },
-        });
+        self.tokens.push(Token { kind: TokenKind::End, span: Span { start: end, end } });
         Ok(())
     }
 
     fn newline_is_blank(&self) -> bool {
-        self.mode == Mode::Chain
-            || !self.open.is_empty()
-            || self.tokens.last().is_none_or(|last| last.kind.continues())
+        self.mode == Mode::Chain || !self.open.is_empty() || self.tokens.last().is_none_or(|last| last.kind.continues())
     }
 
     fn comment(&mut self) {
@@ -237,8 +213,7 @@ impl Lexer<'_> {
         if self.tokens.is_empty() {
             // `list` prints these on a terminal.
             let plain = line.replace(|c: char| c.is_control(), " ");
-            self.comments
-                .push(plain.trim_start_matches('#').trim().to_owned());
+            self.comments.push(plain.trim_start_matches('#').trim().to_owned());
         }
     }
 
@@ -264,8 +239,7 @@ impl Lexer<'_> {
             return self.number();
         }
         let is_bar = self.mode == Mode::Chain && self.open.is_empty() && first == '|';
-        if !is_bar && let Some((sign, instead)) = FOREIGN.iter().find(|(s, _)| rest.starts_with(s))
-        {
+        if !is_bar && let Some((sign, instead)) = FOREIGN.iter().find(|(s, _)| rest.starts_with(s)) {
             let written = (*sign).to_owned();
             let span = self.span(sign.len());
             return Err(self.error(DiagnosticKind::ForeignOperator { written, instead }, span));
@@ -274,10 +248,7 @@ impl Lexer<'_> {
             return self.push(*kind, sign.len());
         }
         if first == '!' {
-            let kind = DiagnosticKind::ForeignOperator {
-                written: "!".into(),
-                instead: "use `not`",
-            };
+            let kind = DiagnosticKind::ForeignOperator { written: "!".into(), instead: "use `not`" };
             return Err(self.error(kind, self.span(1)));
         }
         let kind = DiagnosticKind::UnexpectedCharacter { character: first };
@@ -288,9 +259,7 @@ impl Lexer<'_> {
         let rest = &self.text[self.at..];
         let bytes = rest.as_bytes();
         let digits = |from: usize| {
-            let run = bytes[from..]
-                .iter()
-                .take_while(|byte| byte.is_ascii_digit());
+            let run = bytes[from..].iter().take_while(|byte| byte.is_ascii_digit());
             from + run.count()
         };
         let mut length = digits(0);
@@ -304,15 +273,10 @@ impl Lexer<'_> {
                 length = end;
             }
         }
-        let run = rest
-            .find(|c| !continues_name(c) && c != '.')
-            .unwrap_or(rest.len());
+        let run = rest.find(|c| !continues_name(c) && c != '.').unwrap_or(rest.len());
         if run > length {
             let text = rest[..run].to_owned();
-            let kind = DiagnosticKind::InvalidNumber {
-                problem: number_problem(&text, &rest[length..run]),
-                text,
-            };
+            let kind = DiagnosticKind::InvalidNumber { problem: number_problem(&text, &rest[length..run]), text };
             return Err(self.error(kind, self.span(run)));
         }
         let literal = &rest[..length];
@@ -322,19 +286,13 @@ impl Lexer<'_> {
             Ok(value) if value.is_infinite() => DiagnosticKind::NumberTooLarge,
             Ok(0.0) if !is_zero => DiagnosticKind::NumberTooSmall,
             Ok(value) => return self.push(TokenKind::Number(value), length),
-            Err(_) => DiagnosticKind::InvalidNumber {
-                text: literal.to_owned(),
-                problem: "expected digits",
-            },
+            Err(_) => DiagnosticKind::InvalidNumber { text: literal.to_owned(), problem: "expected digits" },
         };
         Err(self.error(kind, self.span(length)))
     }
 
     fn push(&mut self, kind: TokenKind, length: usize) -> Result<(), Box<Diagnostic>> {
-        let token = Token {
-            kind,
-            span: self.span(length),
-        };
+        let token = Token { kind, span: self.span(length) };
         if self.tokens.len() == TOKEN_LIMIT {
             let kind = DiagnosticKind::TooManyTokens { limit: TOKEN_LIMIT };
             return Err(self.error(kind, token.span));
@@ -342,9 +300,7 @@ impl Lexer<'_> {
         match kind {
             TokenKind::OpenRound | TokenKind::OpenSquare => {
                 if self.open.len() == NESTING_LIMIT {
-                    let kind = DiagnosticKind::TooDeep {
-                        limit: NESTING_LIMIT,
-                    };
+                    let kind = DiagnosticKind::TooDeep { limit: NESTING_LIMIT };
                     return Err(self.error(kind, token.span));
                 }
                 self.open.push(token);
@@ -373,10 +329,7 @@ impl Lexer<'_> {
 
     /// The span of the next `length` bytes; [`TEXT_LIMIT`] keeps it within `u32`.
     fn span(&self, length: usize) -> Span {
-        Span {
-            start: self.at as u32,
-            end: (self.at + length) as u32,
-        }
+        Span { start: self.at as u32, end: (self.at + length) as u32 }
     }
 
     fn error(&self, kind: DiagnosticKind, span: Span) -> Box<Diagnostic> {
@@ -431,44 +384,23 @@ mod tests {
             TokenKind::Number(value) => Some(value),
             _ => None,
         };
-        kinds(text, Mode::File)
-            .into_iter()
-            .filter_map(number)
-            .collect()
+        kinds(text, Mode::File).into_iter().filter_map(number).collect()
     }
 
     fn mistake(text: &str) -> DiagnosticKind {
-        tokenize(&Source::new("t", text), Mode::File)
-            .unwrap_err()
-            .kind
+        tokenize(&Source::new("t", text), Mode::File).unwrap_err().kind
     }
 
     #[test]
     fn numbers_are_read_as_in_any_language() {
         let read = numbers("1 .5 1e-3 2. 1E+3 007 12.25e1 4.9e-324 0e-999 1.7976931348623157e308");
-        let expected = [
-            1.0,
-            0.5,
-            1e-3,
-            2.0,
-            1e3,
-            7.0,
-            122.5,
-            4.9e-324,
-            0.0,
-            f64::MAX,
-        ];
+        let expected = [1.0, 0.5, 1e-3, 2.0, 1e3, 7.0, 122.5, 4.9e-324, 0.0, f64::MAX];
         assert_eq!(read, expected);
         assert_eq!(mistake("1e309"), DiagnosticKind::NumberTooLarge);
         assert_eq!(mistake("1e-330"), DiagnosticKind::NumberTooSmall);
-        for text in [
-            "1_000", "1e", "1e+", "1.2.3", "0x1F", "2x", "3e5x", "1.e", "1..2",
-        ] {
+        for text in ["1_000", "1e", "1e+", "1.2.3", "0x1F", "2x", "3e5x", "1.e", "1..2"] {
             let kind = mistake(text);
-            assert!(
-                matches!(kind, DiagnosticKind::InvalidNumber { .. }),
-                "{text}: {kind:?}"
-            );
+            assert!(matches!(kind, DiagnosticKind::InvalidNumber { .. }), "{text}: {kind:?}");
         }
     }
 
@@ -477,23 +409,9 @@ mod tests {
         use TokenKind::{End, Equal, Name, Newline, Plus, Semicolon};
         let ends = |text| kinds(text, Mode::File);
         assert_eq!(ends("a\n\n# c\nb"), [Name, Newline, Name, End]);
-        assert_eq!(
-            ends("\n;a;\r\nb\n"),
-            [Semicolon, Name, Semicolon, Name, Newline, End]
-        );
-        assert_eq!(
-            ends("a =\n\n b + # c\n c"),
-            [Name, Equal, Name, Plus, Name, End]
-        );
-        for joined in [
-            "f(a\n,b)",
-            "[a,\nb\n]",
-            "a and\nb",
-            "a in\nb",
-            "a @\nb",
-            "a:\nb",
-            "a <=\nb",
-        ] {
+        assert_eq!(ends("\n;a;\r\nb\n"), [Semicolon, Name, Semicolon, Name, Newline, End]);
+        assert_eq!(ends("a =\n\n b + # c\n c"), [Name, Equal, Name, Plus, Name, End]);
+        for joined in ["f(a\n,b)", "[a,\nb\n]", "a and\nb", "a in\nb", "a @\nb", "a:\nb", "a <=\nb"] {
             assert!(!ends(joined).contains(&Newline), "{joined}");
         }
         assert!(!kinds("a\n| b\n", Mode::Chain).contains(&Newline));
@@ -521,21 +439,7 @@ mod tests {
         let source = Source::new("-o", "six-hump-camel(a=b-c) | ./my-adam.opt | in");
         let tokens = tokenize(&source, Mode::Chain).unwrap().tokens;
         let texts: Vec<&str> = tokens.iter().map(|t| source.slice(t.span)).collect();
-        let expected = [
-            "six-hump-camel",
-            "(",
-            "a",
-            "=",
-            "b",
-            "-",
-            "c",
-            ")",
-            "|",
-            "./my-adam.opt",
-            "|",
-            "in",
-            "",
-        ];
+        let expected = ["six-hump-camel", "(", "a", "=", "b", "-", "c", ")", "|", "./my-adam.opt", "|", "in", ""];
         assert_eq!(texts, expected);
     }
 
@@ -544,13 +448,7 @@ mod tests {
         use DiagnosticKind::{MismatchedBracket, UnclosedBracket, UnopenedBracket};
         assert_eq!(mistake("f(x[1]"), UnclosedBracket { bracket: '(' });
         assert_eq!(mistake("x)"), UnopenedBracket { bracket: ')' });
-        assert_eq!(
-            mistake("(x]"),
-            MismatchedBracket {
-                open: '(',
-                close: ']'
-            }
-        );
+        assert_eq!(mistake("(x]"), MismatchedBracket { open: '(', close: ']' });
     }
 
     #[test]
@@ -561,24 +459,15 @@ mod tests {
         let kind = mistake(&"x".repeat(bytes));
         assert_eq!(kind, DiagnosticKind::TextTooLong { bytes, limit });
 
-        assert_eq!(
-            kinds(&"x ".repeat(TOKEN_LIMIT), Mode::File).len(),
-            TOKEN_LIMIT + 1
-        );
+        assert_eq!(kinds(&"x ".repeat(TOKEN_LIMIT), Mode::File).len(), TOKEN_LIMIT + 1);
         let limit = TOKEN_LIMIT;
         let kind = mistake(&"x ".repeat(TOKEN_LIMIT + 1));
         assert_eq!(kind, DiagnosticKind::TooManyTokens { limit });
 
         let nested = |depth| "(".repeat(depth) + "x" + &")".repeat(depth);
-        assert_eq!(
-            kinds(&nested(NESTING_LIMIT), Mode::File).len(),
-            2 * NESTING_LIMIT + 2
-        );
+        assert_eq!(kinds(&nested(NESTING_LIMIT), Mode::File).len(), 2 * NESTING_LIMIT + 2);
         let limit = NESTING_LIMIT;
-        assert_eq!(
-            mistake(&nested(NESTING_LIMIT + 1)),
-            DiagnosticKind::TooDeep { limit }
-        );
+        assert_eq!(mistake(&nested(NESTING_LIMIT + 1)), DiagnosticKind::TooDeep { limit });
     }
 
     #[test]
@@ -591,10 +480,7 @@ mod tests {
         for (sign, kind) in SIGNS {
             let text = format!("[(a {sign} b)]");
             let is_bracket = "()[]\n".contains(sign);
-            assert!(
-                is_bracket || kinds(&text, Mode::File).contains(&kind),
-                "{sign}"
-            );
+            assert!(is_bracket || kinds(&text, Mode::File).contains(&kind), "{sign}");
         }
     }
 }

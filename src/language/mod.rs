@@ -7,6 +7,6 @@ mod lexer;
 mod parser;
 
 pub use diagnostic::{Diagnostic, DiagnosticKind, FileKind, Source, nearest};
-pub use elaborate::MAX_NODES;
 pub(crate) use elaborate::Elaborator;
+pub use elaborate::MAX_NODES;
 pub use parser::{parse_body, parse_call, parse_chain, parse_formula, parse_optimizer, parse_surface};

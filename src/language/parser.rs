@@ -21,9 +21,7 @@ use super::lexer::{Mode, Token, TokenKind, tokenize};
 type Parsed<T> = Result<T, Box<Diagnostic>>;
 
 /// Names that no text may give to something of its own; so are `and`, `or`, `not` and `in`.
-const RESERVED: [&str; 9] = [
-    "option", "data", "matrix", "minimum", "hyper", "state", "pi", "e", "n",
-];
+const RESERVED: [&str; 9] = ["option", "data", "matrix", "minimum", "hyper", "state", "pi", "e", "n"];
 
 /// Words that begin a statement.
 const KEYWORDS: [&str; 6] = ["option", "data", "matrix", "minimum", "hyper", "state"];
@@ -53,13 +51,7 @@ enum Head {
 impl<'a> Parser<'a> {
     fn new(source: &'a Source, mode: Mode) -> Parsed<Self> {
         let tokens = tokenize(source, mode)?;
-        Ok(Self {
-            source,
-            tokens: tokens.tokens,
-            comments: tokens.comments,
-            at: 0,
-            nesting: 0,
-        })
+        Ok(Self { source, tokens: tokens.tokens, comments: tokens.comments, at: 0, nesting: 0 })
     }
 
     fn peek(&self) -> Token {
@@ -68,10 +60,7 @@ impl<'a> Parser<'a> {
 
     /// The token `ahead` places on, the end where there is none.
     fn peek_at(&self, ahead: usize) -> Token {
-        let end = Token {
-            kind: TokenKind::End,
-            span: Span::default(),
-        };
+        let end = Token { kind: TokenKind::End, span: Span::default() };
         let at = (self.at + ahead).min(self.tokens.len().saturating_sub(1));
         self.tokens.get(at).copied().unwrap_or(end)
     }
@@ -89,11 +78,7 @@ impl<'a> Parser<'a> {
     }
 
     fn expect(&mut self, kind: TokenKind, expected: &str) -> Parsed<Token> {
-        if self.peek().kind == kind {
-            Ok(self.advance())
-        } else {
-            Err(self.unexpected(expected))
-        }
+        if self.peek().kind == kind { Ok(self.advance()) } else { Err(self.unexpected(expected)) }
     }
 
     fn is_word(&self, word: &str) -> bool {
@@ -113,10 +98,7 @@ impl<'a> Parser<'a> {
         match token.kind {
             TokenKind::Name => {
                 self.at += 1;
-                Ok(Name {
-                    text,
-                    span: token.span,
-                })
+                Ok(Name { text, span: token.span })
             }
             TokenKind::And | TokenKind::Or | TokenKind::Not | TokenKind::In => {
                 Err(self.error(DiagnosticKind::ReservedName { name: text }, token.span))
@@ -133,10 +115,7 @@ impl<'a> Parser<'a> {
     #[inline(never)]
     fn unexpected(&self, expected: &str) -> Box<Diagnostic> {
         let token = self.peek();
-        let kind = DiagnosticKind::UnexpectedToken {
-            found: self.describe(token),
-            expected: expected.to_owned(),
-        };
+        let kind = DiagnosticKind::UnexpectedToken { found: self.describe(token), expected: expected.to_owned() };
         self.error(kind, token.span)
     }
 
@@ -170,9 +149,7 @@ impl<'a> Parser<'a> {
     fn end_expression(&self) -> Parsed<()> {
         let token = self.peek();
         match token.kind {
-            TokenKind::Equal => {
-                Err(self.unexpected("an operator or the end of the line; `==` compares"))
-            }
+            TokenKind::Equal => Err(self.unexpected("an operator or the end of the line; `==` compares")),
             kind if kind.begins_value() => {
                 let found = self.describe(token);
                 Err(self.error(DiagnosticKind::MissingOperator { found }, token.span))
@@ -191,9 +168,7 @@ impl<'a> Parser<'a> {
         let takes_over = match after {
             TokenKind::Equal => Some(Head::Binding),
             TokenKind::In => Some(Head::Parameter),
-            TokenKind::OpenSquare if self.after_brackets() == TokenKind::In => {
-                Some(Head::Parameter)
-            }
+            TokenKind::OpenSquare if self.after_brackets() == TokenKind::In => Some(Head::Parameter),
             _ => None,
         };
         let text = self.source.slice(token.span);
@@ -228,10 +203,7 @@ impl<'a> Parser<'a> {
 
 /// From the start of one span to the end of a later one.
 fn to(first: Span, last: Span) -> Span {
-    Span {
-        start: first.start,
-        end: last.end,
-    }
+    Span { start: first.start, end: last.end }
 }
 
 /// The names that a file has defined.

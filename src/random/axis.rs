@@ -17,19 +17,9 @@ pub(super) struct Axis {
 
 impl Axis {
     pub(super) fn new(lo: f64, hi: f64, log: bool) -> Self {
-        let wide = if log {
-            (math64::log(lo), math64::log(hi) - math64::log(lo))
-        } else {
-            (lo, hi - lo)
-        };
+        let wide = if log { (math64::log(lo), math64::log(hi) - math64::log(lo)) } else { (lo, hi - lo) };
         // Adding zero turns -0 into +0, whose order `min` and `max` leave open.
-        Self {
-            lo: lo as f32 + 0.0,
-            width: (hi - lo) as f32,
-            hi: hi as f32 + 0.0,
-            wide,
-            log,
-        }
+        Self { lo: lo as f32 + 0.0, width: (hi - lo) as f32, hi: hi as f32 + 0.0, wide, log }
     }
 
     /// The coordinate at `u` in (0, 1), in f64 and rounded once.
@@ -45,11 +35,7 @@ impl Axis {
     pub(super) fn about_middle(&self, offset: f64) -> f32 {
         let x = self.wide.0 + 0.5 * self.wide.1 + offset;
         let x = if self.log { math64::exp(x) } else { x };
-        let least = if self.log {
-            f32::MIN_POSITIVE
-        } else {
-            f32::MIN
-        };
+        let least = if self.log { f32::MIN_POSITIVE } else { f32::MIN };
         (x as f32).clamp(least, f32::MAX)
     }
 
@@ -60,9 +46,7 @@ impl Axis {
         if self.log {
             return self.at(f64::from(uniform(word)));
         }
-        (self.lo + self.width * uniform(word))
-            .max(self.lo)
-            .min(self.hi)
+        (self.lo + self.width * uniform(word)).max(self.lo).min(self.hi)
     }
 
     #[inline]
@@ -70,10 +54,7 @@ impl Axis {
         if self.log {
             return words.map(|word| self.of_word(word));
         }
-        let linear = Axis {
-            log: false,
-            ..*self
-        };
+        let linear = Axis { log: false, ..*self };
         words.map(|word| linear.of_word(word))
     }
 }
@@ -82,29 +63,16 @@ impl Axis {
 mod tests {
     use super::*;
 
-    const ENDS: [(f64, f64); 5] = [
-        (-5.12, 5.12),
-        (0.1, 0.3),
-        (-1e6, 0.0),
-        (-3e37, 1e38),
-        (999.9, 1000.1),
-    ];
+    const ENDS: [(f64, f64); 5] = [(-5.12, 5.12), (0.1, 0.3), (-1e6, 0.0), (-3e37, 1e38), (999.9, 1000.1)];
 
     #[test]
     fn words_fill_the_interval_in_order() {
         for (lo, hi) in ENDS {
             let axis = Axis::new(lo, hi, false);
-            let xs: Vec<f32> = (0..=4096_u32)
-                .map(|i| axis.of_word((i << 20).wrapping_sub(i / 4096)))
-                .collect();
-            assert!(
-                xs.is_sorted() && xs[0] >= axis.lo && xs[4096] <= axis.hi,
-                "[{lo}, {hi}]"
-            );
+            let xs: Vec<f32> = (0..=4096_u32).map(|i| axis.of_word((i << 20).wrapping_sub(i / 4096))).collect();
+            assert!(xs.is_sorted() && xs[0] >= axis.lo && xs[4096] <= axis.hi, "[{lo}, {hi}]");
             let near = 2e-7 * lo.abs().max(hi.abs()) + (hi - lo) * 1e-7;
-            assert!(
-                (f64::from(xs[0]) - lo).abs() < near && (f64::from(xs[4096]) - hi).abs() < near
-            );
+            assert!((f64::from(xs[0]) - lo).abs() < near && (f64::from(xs[4096]) - hi).abs() < near);
             assert!((f64::from(xs[2048]) - 0.5 * (lo + hi)).abs() < near);
         }
     }
@@ -114,18 +82,8 @@ mod tests {
         // What a device that contracts would give: the same values would prove nothing.
         let axis = Axis::new(-5.12, 5.12, false);
         let words = (0..4096_u32).map(|i| i.wrapping_mul(0x9e37_79b9));
-        let fused = |word| {
-            axis.width
-                .mul_add(uniform(word), axis.lo)
-                .max(axis.lo)
-                .min(axis.hi)
-        };
-        assert!(
-            words
-                .filter(|&word| fused(word) != axis.of_word(word))
-                .count()
-                > 100
-        );
+        let fused = |word| axis.width.mul_add(uniform(word), axis.lo).max(axis.lo).min(axis.hi);
+        assert!(words.filter(|&word| fused(word) != axis.of_word(word)).count() > 100);
     }
 
     #[test]

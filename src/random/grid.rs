@@ -14,9 +14,7 @@ pub(super) struct Grid {
 
 /// `base^exponent`, or the largest number.
 fn power(base: u64, exponent: usize) -> u128 {
-    u32::try_from(exponent).map_or(u128::MAX, |exponent| {
-        u128::from(base).saturating_pow(exponent)
-    })
+    u32::try_from(exponent).map_or(u128::MAX, |exponent| u128::from(base).saturating_pow(exponent))
 }
 
 impl Grid {
@@ -25,14 +23,9 @@ impl Grid {
         let (mut below, mut k) = (0, restarts.max(1)); // below^dim < wanted <= k^dim
         while k - below > 1 {
             let middle = below + (k - below) / 2;
-            if power(middle, dim) >= wanted {
-                k = middle
-            } else {
-                below = middle
-            }
+            if power(middle, dim) >= wanted { k = middle } else { below = middle }
         }
-        let enough =
-            |finer: &usize| power(k, *finer).saturating_mul(power(k - 1, dim - finer)) >= wanted;
+        let enough = |finer: &usize| power(k, *finer).saturating_mul(power(k - 1, dim - finer)) >= wanted;
         let finer = (0..dim).find(enough).unwrap_or(dim);
         let mut stride = 1_u64;
         let axes = (0..dim).map(|axis| {
@@ -41,9 +34,7 @@ impl Grid {
             stride = stride.saturating_mul(levels);
             entry
         });
-        Self {
-            axes: axes.collect(),
-        }
+        Self { axes: axes.collect() }
     }
 
     /// Where restart `restart` stands on an axis, as a number in (0, 1).
@@ -59,11 +50,7 @@ mod tests {
     use super::*;
 
     fn levels(dim: usize, restarts: u64) -> Vec<u64> {
-        Grid::new(dim, restarts)
-            .axes
-            .iter()
-            .map(|axis| axis.0)
-            .collect()
+        Grid::new(dim, restarts).axes.iter().map(|axis| axis.0).collect()
     }
 
     #[test]
@@ -83,11 +70,7 @@ mod tests {
     fn restarts_stand_in_different_cells() {
         for (dim, restarts) in [(1, 9), (2, 100), (3, 50), (4, 81), (6, 65)] {
             let grid = Grid::new(dim, restarts);
-            let cell = |r| {
-                (0..dim)
-                    .map(|c| grid.unit(r, c).to_bits())
-                    .collect::<Vec<_>>()
-            };
+            let cell = |r| (0..dim).map(|c| grid.unit(r, c).to_bits()).collect::<Vec<_>>();
             let cells: std::collections::BTreeSet<_> = (0..restarts).map(cell).collect();
             assert_eq!(cells.len() as u64, restarts);
         }

@@ -28,9 +28,7 @@ pub fn hyper_uniform(seed: u64, restart: u64, index: u32, lo: f64, hi: f64) -> f
 /// A value whose logarithm is uniform between those of `lo` and `hi`, both positive and as f32
 /// rounds them.
 pub fn hyper_log_uniform(seed: u64, restart: u64, index: u32, lo: f64, hi: f64) -> f64 {
-    let value = math64::exp(
-        math64::log(lo) + (math64::log(hi) - math64::log(lo)) * unit(seed, restart, index),
-    );
+    let value = math64::exp(math64::log(lo) + (math64::log(hi) - math64::log(lo)) * unit(seed, restart, index));
     f64::from(value.max(lo.min(hi)).min(lo.max(hi)) as f32)
 }
 
@@ -53,10 +51,7 @@ mod tests {
         let half = count as f64 / 2.0;
         let bound = 4.5 * (half / 2.0).sqrt();
         assert!(f64::abs(low - half) < bound && f64::abs(log_low - half) < bound);
-        assert_ne!(
-            hyper_uniform(1, 0, 0, 0.0, 1.0),
-            hyper_uniform(1, 0, 1, 0.0, 1.0)
-        );
+        assert_ne!(hyper_uniform(1, 0, 0, 0.0, 1.0), hyper_uniform(1, 0, 1, 0.0, 1.0));
     }
 
     #[test]

@@ -42,18 +42,9 @@ impl Permutation {
         let (least, most) = (bits.div_ceil(3), bits.div_ceil(2));
         let rounds = std::array::from_fn(|round| {
             let [flip, multiply, add, shift] = stream.block(round as u32);
-            Round {
-                flip,
-                multiply: multiply | 1,
-                add,
-                shift: least + shift % (most - least + 1),
-            }
+            Round { flip, multiply: multiply | 1, add, shift: least + shift % (most - least + 1) }
         });
-        Self {
-            count,
-            mask: u32::MAX >> (32 - bits),
-            rounds,
-        }
+        Self { count, mask: u32::MAX >> (32 - bits), rounds }
     }
 
     /// Where `index` below `count` goes.
@@ -62,13 +53,7 @@ impl Permutation {
         let mut x = index;
         loop {
             // Both lines are bijections of the numbers up to the mask.
-            for Round {
-                flip,
-                multiply,
-                add,
-                shift,
-            } in self.rounds
-            {
+            for Round { flip, multiply, add, shift } in self.rounds {
                 x = (x ^ flip).wrapping_mul(multiply).wrapping_add(add) & self.mask;
                 x ^= x >> shift;
             }
@@ -107,42 +92,16 @@ mod tests {
 
     #[test]
     fn each_stratum_is_hit_exactly_once() {
-        for count in [
-            1_u64,
-            2,
-            3,
-            5,
-            7,
-            8,
-            100,
-            1000,
-            1024,
-            1025,
-            65_521,
-            (1 << 17) + 1,
-            1 << 18,
-        ] {
+        for count in [1_u64, 2, 3, 5, 7, 8, 100, 1000, 1024, 1025, 65_521, (1 << 17) + 1, 1 << 18] {
             for coordinate in [0, 9] {
                 let permutation = Permutation::draw(count, 3, coordinate);
                 let jitter = Stream::new(4, 0, 0, Purpose::Start);
-                let word =
-                    |r: u64| stratify(permutation.at(r as u32), count, jitter.word(r as u32));
-                assert_eq!(
-                    faults((0..count).map(|r| uniform(word(r))), count),
-                    0,
-                    "{count} restarts"
-                );
+                let word = |r: u64| stratify(permutation.at(r as u32), count, jitter.word(r as u32));
+                assert_eq!(faults((0..count).map(|r| uniform(word(r))), count), 0, "{count} restarts");
                 if count > 2 {
                     // The alarm: one stratum twice, and plain random numbers.
-                    assert_eq!(
-                        faults((0..count).map(|r| uniform(word(r.max(1)))), count),
-                        2
-                    );
-                    assert!(
-                        count < 100
-                            || faults((0..count).map(|r| uniform(jitter.word(r as u32))), count)
-                                > 0
-                    );
+                    assert_eq!(faults((0..count).map(|r| uniform(word(r.max(1)))), count), 2);
+                    assert!(count < 100 || faults((0..count).map(|r| uniform(jitter.word(r as u32))), count) > 0);
                 }
             }
         }
@@ -150,30 +109,13 @@ mod tests {
 
     #[test]
     fn strata_at_the_limits() {
-        for count in [
-            1_u64 << 23,
-            (1 << 23) - 1,
-            1 << 32,
-            (1 << 32) - 1,
-            1 << 24,
-            (1 << 24) + 1,
-        ] {
+        for count in [1_u64 << 23, (1 << 23) - 1, 1 << 32, (1 << 32) - 1, 1 << 24, (1 << 24) + 1] {
             for stratum in [0, 1, count / 2, count - 2, count - 1] {
                 for jitter in [0, u32::MAX] {
                     let u = f64::from(uniform(stratify(stratum as u32, count, jitter)));
-                    let inside = (
-                        stratum as f64 / count as f64,
-                        (stratum + 1) as f64 / count as f64,
-                    );
-                    let slack = if count <= 1 << 23 {
-                        0.0
-                    } else {
-                        0.75 / f64::from(1 << 23)
-                    };
-                    assert!(
-                        u >= inside.0 - slack && u < inside.1 + slack,
-                        "{stratum} of {count}: {u}"
-                    );
+                    let inside = (stratum as f64 / count as f64, (stratum + 1) as f64 / count as f64);
+                    let slack = if count <= 1 << 23 { 0.0 } else { 0.75 / f64::from(1 << 23) };
+                    assert!(u >= inside.0 - slack && u < inside.1 + slack, "{stratum} of {count}: {u}");
                 }
             }
             let permutation = Permutation::draw(count, 1, 0);
@@ -187,15 +129,11 @@ mod tests {
         for count in [2_u64, 3, 4, 5, 8, 11] {
             let cells = count * (count - 1);
             let seeds = 400 * cells;
-            for (a, b) in [(0, 1), (0, count - 1), (count / 2, count - 1)]
-                .into_iter()
-                .filter(|(a, b)| a != b)
-            {
+            for (a, b) in [(0, 1), (0, count - 1), (count / 2, count - 1)].into_iter().filter(|(a, b)| a != b) {
                 let mut hits = vec![0.0; (count * count) as usize];
                 for seed in 0..seeds {
                     let permutation = Permutation::draw(count, seed, 5);
-                    hits[(u64::from(permutation.at(a as u32)) * count
-                        + u64::from(permutation.at(b as u32)))
+                    hits[(u64::from(permutation.at(a as u32)) * count + u64::from(permutation.at(b as u32)))
                         as usize] += 1.0;
                 }
                 let expected = seeds as f64 / cells as f64;
@@ -205,10 +143,7 @@ mod tests {
                     .sum();
                 let freedom = (cells - 1) as f64;
                 let bound = freedom + 5.0 * (2.0 * freedom).sqrt() + 6.0;
-                assert!(
-                    chi2 < bound,
-                    "{count}: ({a}, {b}) gives χ² = {chi2:.1}, bound {bound:.1}"
-                );
+                assert!(chi2 < bound, "{count}: ({a}, {b}) gives χ² = {chi2:.1}, bound {bound:.1}");
             }
         }
     }

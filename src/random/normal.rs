@@ -32,23 +32,15 @@ pub fn normal_pair(first: u32, second: u32) -> (f32, f32) {
     // `log` may return a tiny positive number just below 1.
     let radius = (-2.0 * math::log(uniform(first))).max(0.0).sqrt();
     let half_turns = 2.0 * uniform(second);
-    (
-        radius * math::cospi(half_turns),
-        radius * math::sinpi(half_turns),
-    )
+    (radius * math::cospi(half_turns), radius * math::sinpi(half_turns))
 }
 
 /// [`normal_pair`] in double precision, from the same uniform numbers.
 #[inline]
 pub fn normal_pair_f64(first: u32, second: u32) -> (f64, f64) {
-    let radius = (-2.0 * math64::log(f64::from(uniform(first))))
-        .max(0.0)
-        .sqrt();
+    let radius = (-2.0 * math64::log(f64::from(uniform(first)))).max(0.0).sqrt();
     let half_turns = 2.0 * f64::from(uniform(second));
-    (
-        radius * math64::cospi(half_turns),
-        radius * math64::sinpi(half_turns),
-    )
+    (radius * math64::cospi(half_turns), radius * math64::sinpi(half_turns))
 }
 
 #[cfg(test)]
@@ -56,16 +48,7 @@ mod tests {
     use super::*;
     use crate::random::{Purpose, Stream};
 
-    const EDGES: [u32; 8] = [
-        0,
-        1,
-        0xff,
-        0x100,
-        0x7fff_ffff,
-        0x8000_0000,
-        0xffff_fe00,
-        u32::MAX,
-    ];
+    const EDGES: [u32; 8] = [0, 1, 0xff, 0x100, 0x7fff_ffff, 0x8000_0000, 0xffff_fe00, u32::MAX];
 
     #[test]
     fn uniform_stays_inside_and_is_symmetric() {
@@ -110,14 +93,8 @@ mod tests {
         }
         let count = f64::from(2 * pairs);
         // (expected, standard deviation of one sample)
-        let laws = [
-            (0.0, 1.0),
-            (1.0, 2.0),
-            (0.0, 15.0),
-            (3.0, 96.0),
-            (0.5, 0.25),
-        ]
-        .map(|(m, v): (f64, f64)| (m, v.sqrt()));
+        let laws =
+            [(0.0, 1.0), (1.0, 2.0), (0.0, 15.0), (3.0, 96.0), (0.5, 0.25)].map(|(m, v): (f64, f64)| (m, v.sqrt()));
         for (power, (mean, deviation)) in laws.into_iter().enumerate() {
             let z = (sums[power] / count - mean) / (deviation / count.sqrt());
             assert!(z.abs() < 4.5, "law {power}: {z} standard errors off");

@@ -35,12 +35,7 @@ fn rounds(mut c: [u32; 4], mut key: [u32; 2], count: u32) -> [u32; 4] {
     for _ in 0..count {
         let a = u64::from(MULTIPLIER[0]) * u64::from(c[0]);
         let b = u64::from(MULTIPLIER[1]) * u64::from(c[2]);
-        c = [
-            (b >> 32) as u32 ^ c[1] ^ key[0],
-            b as u32,
-            (a >> 32) as u32 ^ c[3] ^ key[1],
-            a as u32,
-        ];
+        c = [(b >> 32) as u32 ^ c[1] ^ key[0], b as u32, (a >> 32) as u32 ^ c[3] ^ key[1], a as u32];
         key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
     }
     c
@@ -49,13 +44,7 @@ fn rounds(mut c: [u32; 4], mut key: [u32; 2], count: u32) -> [u32; 4] {
 /// `words[j][lane]` is word `j` at counter `[low[lane], high, step, tag]`: the same function, laid
 /// out for SIMD.
 #[inline]
-pub(super) fn philox_lanes(
-    low: [u32; LANES],
-    high: u32,
-    step: u32,
-    tag: u32,
-    key: [u32; 2],
-) -> [[u32; LANES]; 4] {
+pub(super) fn philox_lanes(low: [u32; LANES], high: u32, step: u32, tag: u32, key: [u32; 2]) -> [[u32; LANES]; 4] {
     let (mut c0, mut c1, mut c2, mut c3) = (low, [high; LANES], [step; LANES], [tag; LANES]);
     let mut key = key;
     for _ in 0..ROUNDS {
@@ -137,25 +126,13 @@ impl Stream {
     /// The stream at this address, at its first word.
     #[inline]
     pub fn new(seed: u64, restart: u64, step: u32, purpose: Purpose) -> Self {
-        Self {
-            seed,
-            restart,
-            step,
-            purpose,
-            next: 0,
-            buffer: [0; 4],
-        }
+        Self { seed, restart, step, purpose, next: 0, buffer: [0; 4] }
     }
 
     /// Words `4 * block` to `4 * block + 3`; `block` is taken modulo 2^24.
     #[inline]
     pub fn block(&self, block: u32) -> [u32; 4] {
-        let counter = [
-            self.restart as u32,
-            (self.restart >> 32) as u32,
-            self.step,
-            self.purpose.tag(block),
-        ];
+        let counter = [self.restart as u32, (self.restart >> 32) as u32, self.step, self.purpose.tag(block)];
         philox4x32(counter, key_of(self.seed))
     }
 
@@ -198,16 +175,8 @@ mod tests {
 
     /// `kat_vectors` of Random123, rows `philox4x32 10`: counter, key, words.
     const KNOWN: [([u32; 4], [u32; 2], [u32; 4]); 3] = [
-        (
-            [0; 4],
-            [0; 2],
-            [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8],
-        ),
-        (
-            [u32::MAX; 4],
-            [u32::MAX; 2],
-            [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd],
-        ),
+        ([0; 4], [0; 2], [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]),
+        ([u32::MAX; 4], [u32::MAX; 2], [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]),
         (
             [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344],
             [0xa409_3822, 0x299f_31d0],
@@ -230,14 +199,7 @@ mod tests {
             for count in [ROUNDS - 1, ROUNDS + 1] {
                 assert_ne!(rounds(counter, key, count), words);
             }
-            assert_ne!(
-                rounds(
-                    [counter[1], counter[0], counter[2], counter[3] ^ 1],
-                    key,
-                    ROUNDS
-                ),
-                words
-            );
+            assert_ne!(rounds([counter[1], counter[0], counter[2], counter[3] ^ 1], key, ROUNDS), words);
         }
     }
 
@@ -252,16 +214,11 @@ mod tests {
             Stream::new(1, 2, 3, Purpose::Start).block(1),
         ];
         assert!(others.iter().all(|other| *other != base));
-        let codes: std::collections::BTreeSet<u8> = [
-            Purpose::Start,
-            Purpose::Scramble,
-            Purpose::Hyper,
-            Purpose::Batch,
-        ]
-        .into_iter()
-        .chain((0..Purpose::SITES).map(Purpose::Draw))
-        .map(Purpose::code)
-        .collect();
+        let codes: std::collections::BTreeSet<u8> = [Purpose::Start, Purpose::Scramble, Purpose::Hyper, Purpose::Batch]
+            .into_iter()
+            .chain((0..Purpose::SITES).map(Purpose::Draw))
+            .map(Purpose::code)
+            .collect();
         assert_eq!(codes.len(), 4 + usize::from(Purpose::SITES));
     }
 
@@ -272,10 +229,7 @@ mod tests {
         for index in 0..11 {
             assert_eq!(reader.next_u32(), stream.word(index));
         }
-        assert_eq!(
-            reader.next_u64(),
-            u64::from(stream.word(11)) | u64::from(stream.word(12)) << 32
-        );
+        assert_eq!(reader.next_u64(), u64::from(stream.word(11)) | u64::from(stream.word(12)) << 32);
         let mut bytes = [0; 4];
         reader.fill_bytes(&mut bytes);
         assert_eq!(u32::from_le_bytes(bytes), stream.word(13));

@@ -31,18 +31,10 @@ impl Points {
             return Err(StartsError::NoPoints);
         }
         if !values.len().is_multiple_of(dim) {
-            return Err(StartsError::Ragged {
-                row: values.len() / dim + 1,
-                expected: dim,
-                got: values.len() % dim,
-            });
+            return Err(StartsError::Ragged { row: values.len() / dim + 1, expected: dim, got: values.len() % dim });
         }
         match values.iter().position(|&value| !(value as f32).is_finite()) {
-            Some(at) => Err(StartsError::NotFinite {
-                row: at / dim + 1,
-                column: at % dim + 1,
-                value: values[at],
-            }),
+            Some(at) => Err(StartsError::NotFinite { row: at / dim + 1, column: at % dim + 1, value: values[at] }),
             None => Ok(Self { dim, values }),
         }
     }
@@ -56,16 +48,10 @@ impl Points {
     /// [`StartsError::Read`], [`StartsError::Number`], and those of [`Points::new`] (rows count
     /// from 1, headings left out).
     pub fn read(path: &Path) -> Result<Self, StartsError> {
-        let text = std::fs::read_to_string(path).map_err(|source| StartsError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| StartsError::Read { path: path.to_owned(), source })?;
         let (mut values, mut dim, mut row, mut first) = (Vec::new(), 0, 0, true);
-        for (line, content) in text
-            .lines()
-            .enumerate()
-            .map(|(line, content)| (line + 1, content.trim()))
-        {
+        for (line, content) in text.lines().enumerate().map(|(line, content)| (line + 1, content.trim())) {
             if content.is_empty() || content.starts_with('#') {
                 continue;
             }
@@ -73,26 +59,17 @@ impl Points {
                 true => content.split([',', ';']).map(str::trim).collect(),
                 false => content.split_whitespace().collect(),
             };
-            let heading =
-                std::mem::take(&mut first) && cells.iter().all(|cell| cell.parse::<f64>().is_err());
+            let heading = std::mem::take(&mut first) && cells.iter().all(|cell| cell.parse::<f64>().is_err());
             if heading {
                 continue;
             }
             row += 1;
             dim = if row == 1 { cells.len() } else { dim };
             if cells.len() != dim {
-                return Err(StartsError::Ragged {
-                    row,
-                    expected: dim,
-                    got: cells.len(),
-                });
+                return Err(StartsError::Ragged { row, expected: dim, got: cells.len() });
             }
             for cell in cells {
-                let number = || StartsError::Number {
-                    path: path.to_owned(),
-                    line,
-                    text: cell.to_owned(),
-                };
+                let number = || StartsError::Number { path: path.to_owned(), line, text: cell.to_owned() };
                 values.push(cell.parse().map_err(|_| number())?);
             }
         }
@@ -122,8 +99,7 @@ mod tests {
 
     #[test]
     fn points_are_read_from_text() {
-        let path =
-            std::env::temp_dir().join(format!("catchment-points-{}.csv", std::process::id()));
+        let path = std::env::temp_dir().join(format!("catchment-points-{}.csv", std::process::id()));
         let read = |text: &str| {
             std::fs::write(&path, text).unwrap();
             let read = Points::read(&path);
@@ -133,42 +109,13 @@ mod tests {
         let points = read("x0, x1\n# two points\n1, 2.5\n\n-3e1;4\n").unwrap();
         assert_eq!((points.dim(), points.rows()), (2, 2));
         assert_eq!(points.row(3), [-30.0, 4.0]);
-        assert_eq!(
-            read("1 2 3\n").unwrap(),
-            Points::new(3, vec![1.0, 2.0, 3.0]).unwrap()
-        );
-        assert!(matches!(
-            read("1,2\n3\n"),
-            Err(StartsError::Ragged {
-                row: 2,
-                expected: 2,
-                got: 1
-            })
-        ));
-        assert!(matches!(
-            read("1,2\n3,x\n"),
-            Err(StartsError::Number { line: 2, .. })
-        ));
-        assert!(matches!(
-            read("1,\n"),
-            Err(StartsError::Number { line: 1, .. })
-        ));
-        assert!(matches!(
-            read("1,inf\n"),
-            Err(StartsError::NotFinite {
-                row: 1,
-                column: 2,
-                ..
-            })
-        ));
+        assert_eq!(read("1 2 3\n").unwrap(), Points::new(3, vec![1.0, 2.0, 3.0]).unwrap());
+        assert!(matches!(read("1,2\n3\n"), Err(StartsError::Ragged { row: 2, expected: 2, got: 1 })));
+        assert!(matches!(read("1,2\n3,x\n"), Err(StartsError::Number { line: 2, .. })));
+        assert!(matches!(read("1,\n"), Err(StartsError::Number { line: 1, .. })));
+        assert!(matches!(read("1,inf\n"), Err(StartsError::NotFinite { row: 1, column: 2, .. })));
         assert!(matches!(read("x,y\n"), Err(StartsError::NoPoints)));
-        assert!(matches!(
-            Points::new(2, vec![0.0; 3]),
-            Err(StartsError::Ragged { row: 2, got: 1, .. })
-        ));
-        assert!(matches!(
-            Points::new(1, vec![1e39]),
-            Err(StartsError::NotFinite { .. })
-        ));
+        assert!(matches!(Points::new(2, vec![0.0; 3]), Err(StartsError::Ragged { row: 2, got: 1, .. })));
+        assert!(matches!(Points::new(1, vec![1e39]), Err(StartsError::NotFinite { .. })));
     }
 }

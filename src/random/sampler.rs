@@ -54,21 +54,14 @@ impl Sampler {
     /// Those of [`Domain::check`]; [`StartsError::PointsDim`]; [`StartsError::TooMany`] for a Latin
     /// hypercube of more than 2^32 restarts; [`StartsError::Spread`] for a standard deviation that
     /// is not positive and finite.
-    pub fn new(
-        starts: &Starts,
-        domain: &Domain,
-        seed: u64,
-        restarts: u64,
-    ) -> Result<Self, StartsError> {
+    pub fn new(starts: &Starts, domain: &Domain, seed: u64, restarts: u64) -> Result<Self, StartsError> {
         domain.check()?;
         let dim = domain.dim();
         let rule = match starts {
             Starts::Uniform => Rule::Uniform,
             Starts::Normal { sd } if sd.is_finite() && *sd > 0.0 => Rule::Normal(*sd),
             Starts::Normal { sd } => {
-                return Err(StartsError::Spread {
-                    text: sd.to_string(),
-                });
+                return Err(StartsError::Spread { text: sd.to_string() });
             }
             Starts::Sobol => Rule::Sobol(Sobol::new(dim, seed)),
             Starts::LatinHypercube => {
@@ -76,30 +69,16 @@ impl Sampler {
                 if count > limit {
                     return Err(StartsError::TooMany { restarts, limit });
                 }
-                Rule::Latin(
-                    count,
-                    (0..dim)
-                        .map(|c| Permutation::draw(count, seed, c))
-                        .collect(),
-                )
+                Rule::Latin(count, (0..dim).map(|c| Permutation::draw(count, seed, c)).collect())
             }
             Starts::Grid => Rule::Grid(Grid::new(dim, restarts)),
             Starts::Points(points) if points.dim() == dim => Rule::Points(Arc::clone(points)),
             Starts::Points(points) => {
-                return Err(StartsError::PointsDim {
-                    expected: dim,
-                    got: points.dim(),
-                });
+                return Err(StartsError::PointsDim { expected: dim, got: points.dim() });
             }
         };
         let ends = domain.lo.iter().zip(&domain.hi).zip(&domain.log);
-        Ok(Self {
-            seed,
-            axes: ends
-                .map(|((&lo, &hi), &log)| Axis::new(lo, hi, log))
-                .collect(),
-            rule,
-        })
+        Ok(Self { seed, axes: ends.map(|((&lo, &hi), &log)| Axis::new(lo, hi, log)).collect(), rule })
     }
 
     /// How many coordinates a start has.
@@ -117,11 +96,9 @@ impl Sampler {
             _ if coordinate >= self.dim() => None,
             Rule::Uniform => Some(random()),
             Rule::Sobol(sobol) => Some(sobol.word(restart as u32, coordinate)),
-            Rule::Latin(count, permutations) => Some(stratify(
-                permutations[coordinate].at((restart % count) as u32),
-                *count,
-                random(),
-            )),
+            Rule::Latin(count, permutations) => {
+                Some(stratify(permutations[coordinate].at((restart % count) as u32), *count, random()))
+            }
             Rule::Normal(_) | Rule::Grid(_) | Rule::Points(_) => None,
         }
     }
@@ -146,22 +123,13 @@ impl Sampler {
     ///
     /// If `out` does not hold `dim · count` numbers.
     pub fn fill(&self, first: u64, count: usize, out: &mut [f32]) {
-        assert_eq!(
-            out.len(),
-            self.dim() * count,
-            "the output must hold dim * count numbers"
-        );
+        assert_eq!(out.len(), self.dim() * count, "the output must hold dim * count numbers");
         if count == 0 {
             return;
         }
         match &self.rule {
             Rule::Grid(grid) => {
-                for (coordinate, (axis, column)) in self
-                    .axes
-                    .iter()
-                    .zip(out.chunks_exact_mut(count))
-                    .enumerate()
-                {
+                for (coordinate, (axis, column)) in self.axes.iter().zip(out.chunks_exact_mut(count)).enumerate() {
                     for (r, x) in column.iter_mut().enumerate() {
                         *x = axis.at(grid.unit(first + r as u64, coordinate));
                     }
@@ -181,12 +149,7 @@ impl Sampler {
     /// [`fill`](Self::fill) by blocks of four coordinates and aligned groups of restarts.
     fn fill_lanes(&self, rule: &Rule, first: u64, count: usize, out: &mut [f32]) {
         let end = first + count as u64;
-        for (block, (axes, columns)) in self
-            .axes
-            .chunks(4)
-            .zip(out.chunks_mut(4 * count))
-            .enumerate()
-        {
+        for (block, (axes, columns)) in self.axes.chunks(4).zip(out.chunks_mut(4 * count)).enumerate() {
             let mut base = first - first % LANES as u64;
             while base < end {
                 let values = self.lanes(rule, base, block, axes);
@@ -264,12 +227,7 @@ mod tests {
             Starts::Grid,
             Starts::Points(Arc::new(points)),
         ];
-        let sampler = |starts: Starts| {
-            (
-                starts.to_string(),
-                Sampler::new(&starts, &domain, 2024, restarts).unwrap(),
-            )
-        };
+        let sampler = |starts: Starts| (starts.to_string(), Sampler::new(&starts, &domain, 2024, restarts).unwrap());
         all.into_iter().map(sampler).collect()
     }
 
@@ -285,24 +243,12 @@ mod tests {
             for start in [0, (1 << 32) - 40, (1 << 63) - 100] {
                 let whole = filled(&sampler, start, 100);
                 assert!(whole.iter().all(|x| x.is_finite()), "{name}");
-                for (offset, count) in [
-                    (0, 1),
-                    (0, 16),
-                    (1, 15),
-                    (15, 2),
-                    (37, 50),
-                    (99, 1),
-                    (50, 0),
-                ] {
+                for (offset, count) in [(0, 1), (0, 16), (1, 15), (15, 2), (37, 50), (99, 1), (50, 0)] {
                     let part = filled(&sampler, start + offset as u64, count);
                     for c in 0..sampler.dim() {
                         let bits = |xs: &[f32]| xs.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
                         let expected = bits(&whole[c * 100 + offset..][..count]);
-                        assert_eq!(
-                            bits(&part[c * count..][..count]),
-                            expected,
-                            "{name} {start} {offset} {count} {c}"
-                        );
+                        assert_eq!(bits(&part[c * count..][..count]), expected, "{name} {start} {offset} {count} {c}");
                     }
                 }
             }
@@ -319,10 +265,7 @@ mod tests {
                         let x = out[c * 1000 + r];
                         if let Some(word) = sampler.word(first + r as u64, c) {
                             let (got, expected) = (x.to_bits(), axis.of_word(word).to_bits());
-                            assert_eq!(
-                                got, expected,
-                                "{name}: restart {first} + {r}, coordinate {c}"
-                            );
+                            assert_eq!(got, expected, "{name}: restart {first} + {r}, coordinate {c}");
                         }
                         let free = matches!(sampler.rule, Rule::Normal(_) | Rule::Points(_));
                         assert!(free || (x >= axis.lo && x <= axis.hi), "{name}: {x}");
@@ -339,15 +282,9 @@ mod tests {
         for (name, sampler) in rows(4096).into_iter().take(4) {
             let out = filled(&sampler, 0, 4096);
             for c in [0, 2, 3, 4, 5] {
-                let below = out[c * 4096..][..4096]
-                    .iter()
-                    .filter(|&&x| f64::from(x) < middles[c])
-                    .count();
+                let below = out[c * 4096..][..4096].iter().filter(|&&x| f64::from(x) < middles[c]).count();
                 let even = matches!(sampler.rule, Rule::Sobol(_) | Rule::Latin(..));
-                assert!(
-                    below.abs_diff(2048) <= if even { 0 } else { 144 },
-                    "{name}, coordinate {c}: {below}"
-                );
+                assert!(below.abs_diff(2048) <= if even { 0 } else { 144 }, "{name}, coordinate {c}: {below}");
             }
         }
     }
@@ -355,12 +292,7 @@ mod tests {
     #[test]
     fn seeds_and_coordinates_differ() {
         let domain = Domain::cube(3, 0.0, 1.0);
-        for starts in [
-            Starts::Uniform,
-            Starts::Normal { sd: 1.0 },
-            Starts::Sobol,
-            Starts::LatinHypercube,
-        ] {
+        for starts in [Starts::Uniform, Starts::Normal { sd: 1.0 }, Starts::Sobol, Starts::LatinHypercube] {
             let draw = |seed| filled(&Sampler::new(&starts, &domain, seed, 64).unwrap(), 0, 64);
             let (one, two) = (draw(1), draw(2));
             assert_eq!(one, draw(1));
@@ -374,17 +306,10 @@ mod tests {
         // Results are replayed from seeds: a change of these bits is a change of every recorded
         // run.
         let hash = |sampler: &Sampler| {
-            let bytes = filled(sampler, 3, 50)
-                .into_iter()
-                .flat_map(|x| x.to_bits().to_le_bytes());
-            bytes.fold(0x811c_9dc5_u32, |hash, byte| {
-                (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-            })
+            let bytes = filled(sampler, 3, 50).into_iter().flat_map(|x| x.to_bits().to_le_bytes());
+            bytes.fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
         };
-        let hashes: Vec<(String, u32)> = rows(60)
-            .iter()
-            .map(|(name, sampler)| (name.clone(), hash(sampler)))
-            .collect();
+        let hashes: Vec<(String, u32)> = rows(60).iter().map(|(name, sampler)| (name.clone(), hash(sampler))).collect();
         let expected = BITS.map(|(name, hash)| (name.to_owned(), hash));
         assert_eq!(hashes, expected);
     }
@@ -402,13 +327,7 @@ mod tests {
     fn what_does_not_fit_is_refused() {
         let domain = Domain::cube(2, 0.0, 1.0);
         let points = Starts::Points(Arc::new(Points::new(3, vec![0.0; 3]).unwrap()));
-        assert!(matches!(
-            Sampler::new(&points, &domain, 0, 1),
-            Err(StartsError::PointsDim {
-                expected: 2,
-                got: 3
-            })
-        ));
+        assert!(matches!(Sampler::new(&points, &domain, 0, 1), Err(StartsError::PointsDim { expected: 2, got: 3 })));
         let many = Sampler::new(&Starts::LatinHypercube, &domain, 0, (1 << 32) + 1);
         assert!(matches!(many, Err(StartsError::TooMany { .. })));
         let flat = Sampler::new(&Starts::Normal { sd: 0.0 }, &domain, 0, 1);

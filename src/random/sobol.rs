@@ -24,9 +24,7 @@ fn directions(row: Option<&str>) -> [u32; 32] {
     let Some(row) = row else {
         return std::array::from_fn(|j| 1 << j); // van der Corput: reversing the index is all
     };
-    let mut numbers = row
-        .split_ascii_whitespace()
-        .filter_map(|number| number.parse::<u32>().ok());
+    let mut numbers = row.split_ascii_whitespace().filter_map(|number| number.parse::<u32>().ok());
     let polynomial = numbers.next().unwrap_or(1);
     let degree = polynomial.ilog2() as usize;
     let mut v = [0_u32; 32];
@@ -93,40 +91,21 @@ fn plain(vectors: &[u32; 32], mut index: u32) -> u32 {
 
 impl Sobol {
     pub(super) fn new(dim: usize, seed: u64) -> Self {
-        let rows = std::iter::once(None).chain(
-            TABLE
-                .lines()
-                .filter(|line| !line.starts_with('#'))
-                .map(Some),
-        );
+        let rows = std::iter::once(None).chain(TABLE.lines().filter(|line| !line.starts_with('#')).map(Some));
         let vectors: Vec<[u32; 32]> = rows.take(dim.min(TABULATED)).map(directions).collect();
-        let low = vectors
-            .iter()
-            .map(|v| std::array::from_fn(|i| plain(v, i as u32)))
-            .collect();
+        let low = vectors.iter().map(|v| std::array::from_fn(|i| plain(v, i as u32))).collect();
         let scrambles = (0..dim).map(|c| Scramble::draw(seed, c, 0)).collect();
-        let shuffles = (1..dim.div_ceil(TABULATED))
-            .map(|group| Scramble::draw(seed, group, 1))
-            .collect();
-        Self {
-            vectors,
-            low,
-            scrambles,
-            shuffles,
-        }
+        let shuffles = (1..dim.div_ceil(TABULATED)).map(|group| Scramble::draw(seed, group, 1)).collect();
+        Self { vectors, low, scrambles, shuffles }
     }
 
     /// The word of point `index` in a coordinate below `dim`.
     pub(super) fn word(&self, index: u32, coordinate: usize) -> u32 {
         let index = match coordinate / TABULATED {
             0 => index,
-            group => self.shuffles[group - 1]
-                .reversed(index.reverse_bits())
-                .reverse_bits(),
+            group => self.shuffles[group - 1].reversed(index.reverse_bits()).reverse_bits(),
         };
-        self.scrambles[coordinate]
-            .reversed(plain(&self.vectors[coordinate % TABULATED], index))
-            .reverse_bits()
+        self.scrambles[coordinate].reversed(plain(&self.vectors[coordinate % TABULATED], index)).reverse_bits()
     }
 
     /// The words of points `base` to `base + 15`, `base` being a multiple of 16.
@@ -161,20 +140,11 @@ mod tests {
         // there at the Gray code's place,
         let index = (1 << 20) + 777;
         for (coordinate, word) in SCIPY {
-            assert_eq!(
-                plain_word(&sobol, index ^ (index >> 1), coordinate),
-                word,
-                "coordinate {coordinate}"
-            );
+            assert_eq!(plain_word(&sobol, index ^ (index >> 1), coordinate), word, "coordinate {coordinate}");
         }
         // and FNV-1a over its whole table of directions, 1,024 by 32.
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        for byte in sobol
-            .vectors
-            .iter()
-            .flatten()
-            .flat_map(|v| v.reverse_bits().to_le_bytes())
-        {
+        for byte in sobol.vectors.iter().flatten().flat_map(|v| v.reverse_bits().to_le_bytes()) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
         assert_eq!(hash, SCIPY_DIRECTIONS);
@@ -183,9 +153,7 @@ mod tests {
     /// How many points of 2^k share the leading bits that they should not.
     fn collisions(words: impl Iterator<Item = u32>, k: u32) -> usize {
         let mut seen = vec![false; 1 << k];
-        words
-            .filter(|word| std::mem::replace(&mut seen[(word >> (32 - k)) as usize], true))
-            .count()
+        words.filter(|word| std::mem::replace(&mut seen[(word >> (32 - k)) as usize], true)).count()
     }
 
     #[test]
@@ -193,21 +161,12 @@ mod tests {
         let sobol = Sobol::new(TABULATED + 40, 5);
         for k in [1, 4, 9] {
             for coordinate in (0..40).chain(TABULATED - 10..TABULATED + 40) {
-                assert_eq!(
-                    collisions((0..1 << k).map(|i| sobol.word(i, coordinate)), k),
-                    0,
-                    "{coordinate} at 2^{k}"
-                );
+                assert_eq!(collisions((0..1 << k).map(|i| sobol.word(i, coordinate)), k), 0, "{coordinate} at 2^{k}");
             }
         }
         // The alarm: an index twice, and a plain random sequence.
         assert_eq!(collisions((0..16).map(|i| sobol.word(i.min(14), 3)), 4), 1);
-        assert!(
-            collisions(
-                (0..16).map(|i| Stream::new(0, 0, 0, Purpose::Start).word(i)),
-                4
-            ) > 0
-        );
+        assert!(collisions((0..16).map(|i| Stream::new(0, 0, 0, Purpose::Start).word(i)), 4) > 0);
     }
 
     #[test]
@@ -218,15 +177,9 @@ mod tests {
             for split in 0..=k {
                 let cells = (first..first + (1 << k)).map(|i| {
                     let [x, y] = [sobol.word(i, 0), sobol.word(i, 1)].map(u64::from);
-                    (((x << split >> 32) << (k - split) | (y << (k - split) >> 32)) << (32 - k))
-                        as u32
+                    (((x << split >> 32) << (k - split) | (y << (k - split) >> 32)) << (32 - k)) as u32
                 });
-                assert_eq!(
-                    collisions(cells, k),
-                    0,
-                    "2^{split} by 2^{} cells",
-                    k - split
-                );
+                assert_eq!(collisions(cells, k), 0, "2^{split} by 2^{} cells", k - split);
             }
         }
     }
@@ -237,24 +190,12 @@ mod tests {
         // differ.
         let seeds = 4096_u32;
         let flip = |x: u32, seed: u64, j: u32| {
-            ((Scramble::draw(seed, 0, 0)
-                .reversed(x.reverse_bits())
-                .reverse_bits()
-                ^ x)
-                >> (31 - j))
-                & 1
+            ((Scramble::draw(seed, 0, 0).reversed(x.reverse_bits()).reverse_bits() ^ x) >> (31 - j)) & 1
         };
         for j in [0, 1, 3, 8, 20, 31] {
             for prefix in [0_u32, 0x1234_5678, 0xdead_beef, 0xffff_ffff] {
                 let keep = u32::MAX.checked_shl(32 - j).unwrap_or(0);
-                let (a, b) = (
-                    prefix & keep,
-                    if j == 0 {
-                        0
-                    } else {
-                        (prefix & keep) ^ (1 << (32 - j))
-                    },
-                );
+                let (a, b) = (prefix & keep, if j == 0 { 0 } else { (prefix & keep) ^ (1 << (32 - j)) });
                 let (mut ones, mut equal) = (0, 0);
                 for seed in 0..u64::from(seeds) {
                     let bit = flip(a, seed, j);
@@ -262,19 +203,9 @@ mod tests {
                     ones += bit;
                     equal += u32::from(bit == flip(b, seed, j));
                 }
-                let off = |count: u32| {
-                    (f64::from(count) - f64::from(seeds) / 2.0) / (f64::from(seeds) / 4.0).sqrt()
-                };
-                assert!(
-                    off(ones).abs() < 4.5,
-                    "bit {j} under {prefix:#x}: {} deviations",
-                    off(ones)
-                );
-                assert!(
-                    j == 0 || off(equal).abs() < 4.5,
-                    "bit {j} beside {prefix:#x}: {} deviations",
-                    off(equal)
-                );
+                let off = |count: u32| (f64::from(count) - f64::from(seeds) / 2.0) / (f64::from(seeds) / 4.0).sqrt();
+                assert!(off(ones).abs() < 4.5, "bit {j} under {prefix:#x}: {} deviations", off(ones));
+                assert!(j == 0 || off(equal).abs() < 4.5, "bit {j} beside {prefix:#x}: {} deviations", off(equal));
             }
         }
     }
@@ -284,8 +215,7 @@ mod tests {
         let sobol = Sobol::new(TABULATED + 2, 9);
         for coordinate in [0, 1, 1000, TABULATED + 1] {
             let base = 0xffff_fff0;
-            let words: [u32; LANES] =
-                std::array::from_fn(|lane| sobol.word(base + lane as u32, coordinate));
+            let words: [u32; LANES] = std::array::from_fn(|lane| sobol.word(base + lane as u32, coordinate));
             assert_eq!(sobol.lanes(base, coordinate), words);
         }
     }

@@ -56,31 +56,21 @@ impl Starts {
             "lhs" => return Ok(Self::LatinHypercube),
             "grid" => return Ok(Self::Grid),
             "normal" => {
-                return Err(StartsError::Spread {
-                    text: String::new(),
-                });
+                return Err(StartsError::Spread { text: String::new() });
             }
             _ => {}
         }
         if let Some(sd) = text.strip_prefix("normal:") {
             return match sd.parse() {
                 Ok(sd) if f64::is_finite(sd) && sd > 0.0 => Ok(Self::Normal { sd }),
-                _ => Err(StartsError::Spread {
-                    text: sd.to_owned(),
-                }),
+                _ => Err(StartsError::Spread { text: sd.to_owned() }),
             };
         }
         let path = Path::new(text);
         if path.extension().is_none() && !path.exists() {
             let distance = |name: &&str| strsim::damerau_levenshtein(text, name);
-            let nearest = NAMES
-                .into_iter()
-                .min_by_key(distance)
-                .filter(|name| distance(name) <= 3);
-            return Err(StartsError::Unknown {
-                text: text.to_owned(),
-                nearest,
-            });
+            let nearest = NAMES.into_iter().min_by_key(distance).filter(|name| distance(name) <= 3);
+            return Err(StartsError::Unknown { text: text.to_owned(), nearest });
         }
         Points::read(path).map(|points| Self::Points(Arc::new(points)))
     }
@@ -114,11 +104,7 @@ pub struct Domain {
 impl Domain {
     /// The cube `[lo, hi]^dim`, no axis logarithmic.
     pub fn cube(dim: usize, lo: f64, hi: f64) -> Self {
-        Self {
-            lo: vec![lo; dim],
-            hi: vec![hi; dim],
-            log: vec![false; dim],
-        }
+        Self { lo: vec![lo; dim], hi: vec![hi; dim], log: vec![false; dim] }
     }
 
     /// How many coordinates.
@@ -136,12 +122,8 @@ impl Domain {
         if lo == 0 || lo != hi || lo != log {
             return Err(StartsError::Lengths { lo, hi, log });
         }
-        for (coordinate, ((&lo, &hi), &log)) in
-            self.lo.iter().zip(&self.hi).zip(&self.log).enumerate()
-        {
-            let fits = [lo, hi, hi - lo]
-                .into_iter()
-                .all(|v| (v as f32).is_finite());
+        for (coordinate, ((&lo, &hi), &log)) in self.lo.iter().zip(&self.hi).zip(&self.log).enumerate() {
+            let fits = [lo, hi, hi - lo].into_iter().all(|v| (v as f32).is_finite());
             if !fits || lo > hi {
                 return Err(StartsError::Bounds { coordinate, lo, hi });
             }
@@ -165,9 +147,7 @@ pub enum StartsError {
         nearest: Option<&'static str>,
     },
     /// `normal:` without a positive number behind.
-    #[error(
-        "starts `normal:SD` need a positive standard deviation, as in `normal:0.5`, not `{text}`"
-    )]
+    #[error("starts `normal:SD` need a positive standard deviation, as in `normal:0.5`, not `{text}`")]
     Spread {
         /// What stood for SD.
         text: String,
@@ -214,9 +194,7 @@ pub enum StartsError {
         value: f64,
     },
     /// A domain without coordinates, or whose fields differ in length.
-    #[error(
-        "a domain needs as many lower as upper ends and log marks, and at least one: got {lo}, {hi} and {log}"
-    )]
+    #[error("a domain needs as many lower as upper ends and log marks, and at least one: got {lo}, {hi} and {log}")]
     Lengths {
         /// Lower ends.
         lo: usize,
@@ -226,9 +204,7 @@ pub enum StartsError {
         log: usize,
     },
     /// An interval that is empty or that f32 does not hold.
-    #[error(
-        "coordinate {coordinate} cannot start in [{lo}, {hi}]: the ends must be ordered and finite 32-bit numbers"
-    )]
+    #[error("coordinate {coordinate} cannot start in [{lo}, {hi}]: the ends must be ordered and finite 32-bit numbers")]
     Bounds {
         /// Which coordinate, from 0.
         coordinate: usize,
@@ -238,9 +214,7 @@ pub enum StartsError {
         hi: f64,
     },
     /// A logarithmic axis that reaches zero.
-    #[error(
-        "coordinate {coordinate} is logarithmic and cannot start from {lo}: its lower end must be positive"
-    )]
+    #[error("coordinate {coordinate} is logarithmic and cannot start from {lo}: its lower end must be positive")]
     Log {
         /// Which coordinate, from 0.
         coordinate: usize,
@@ -256,9 +230,7 @@ pub enum StartsError {
         got: usize,
     },
     /// More restarts than a Latin hypercube can hold.
-    #[error(
-        "a Latin hypercube holds at most {limit} restarts, not {restarts}; take `sobol` or `uniform`"
-    )]
+    #[error("a Latin hypercube holds at most {limit} restarts, not {restarts}; take `sobol` or `uniform`")]
     TooMany {
         /// How many were asked for.
         restarts: u64,
@@ -283,65 +255,27 @@ mod tests {
         for text in ["uniform", "normal:0.25", "sobol", "lhs", "grid"] {
             assert_eq!(Starts::parse(text).unwrap().to_string(), text);
         }
-        for text in [
-            "normal",
-            "normal:",
-            "normal:-1",
-            "normal:0",
-            "normal:nan",
-            "normal:inf",
-            "normal:x",
-        ] {
-            assert!(
-                matches!(Starts::parse(text), Err(StartsError::Spread { .. })),
-                "{text}"
-            );
+        for text in ["normal", "normal:", "normal:-1", "normal:0", "normal:nan", "normal:inf", "normal:x"] {
+            assert!(matches!(Starts::parse(text), Err(StartsError::Spread { .. })), "{text}");
         }
-        assert!(matches!(
-            Starts::parse("unifrom"),
-            Err(StartsError::Unknown {
-                nearest: Some("uniform"),
-                ..
-            })
-        ));
-        assert!(matches!(
-            Starts::parse("hypercubical"),
-            Err(StartsError::Unknown { nearest: None, .. })
-        ));
-        assert!(matches!(
-            Starts::parse("no/such/file.csv"),
-            Err(StartsError::Read { .. })
-        ));
+        assert!(matches!(Starts::parse("unifrom"), Err(StartsError::Unknown { nearest: Some("uniform"), .. })));
+        assert!(matches!(Starts::parse("hypercubical"), Err(StartsError::Unknown { nearest: None, .. })));
+        assert!(matches!(Starts::parse("no/such/file.csv"), Err(StartsError::Read { .. })));
     }
 
     #[test]
     fn bad_domains_are_named() {
         assert!(Domain::cube(3, -1.0, 1.0).check().is_ok());
         assert!(Domain::cube(1, 2.0, 2.0).check().is_ok());
-        assert!(matches!(
-            Domain::cube(0, 0.0, 1.0).check(),
-            Err(StartsError::Lengths { .. })
-        ));
-        for (lo, hi) in [
-            (1.0, -1.0),
-            (f64::NAN, 1.0),
-            (0.0, f64::INFINITY),
-            (0.0, 1e39),
-            (-3e38, 3e38),
-        ] {
+        assert!(matches!(Domain::cube(0, 0.0, 1.0).check(), Err(StartsError::Lengths { .. })));
+        for (lo, hi) in [(1.0, -1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY), (0.0, 1e39), (-3e38, 3e38)] {
             assert!(
-                matches!(
-                    Domain::cube(2, lo, hi).check(),
-                    Err(StartsError::Bounds { coordinate: 0, .. })
-                ),
+                matches!(Domain::cube(2, lo, hi).check(), Err(StartsError::Bounds { coordinate: 0, .. })),
                 "{lo} {hi}"
             );
         }
         let mut domain = Domain::cube(2, 0.0, 1.0);
         domain.log[1] = true;
-        assert!(matches!(
-            domain.check(),
-            Err(StartsError::Log { coordinate: 1, .. })
-        ));
+        assert!(matches!(domain.check(), Err(StartsError::Log { coordinate: 1, .. })));
     }
 }

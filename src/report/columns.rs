@@ -147,7 +147,7 @@ pub struct RowWriter {
 }
 
 enum Rows {
-    Csv(CsvRows<OutputFile>),
+    Csv(Box<CsvRows<OutputFile>>),
     #[cfg(feature = "parquet")]
     Parquet(Box<ParquetRows<OutputFile>>),
 }
@@ -159,7 +159,7 @@ impl RowWriter {
     /// What the system says; [`io::ErrorKind::Unsupported`] for Parquet in a build without it.
     pub fn new(file: OutputFile, format: Format, layout: Layout, record: &str) -> io::Result<RowWriter> {
         let rows = match format {
-            Format::Csv => Rows::Csv(CsvRows::new(file, layout)?),
+            Format::Csv => Rows::Csv(Box::new(CsvRows::new(file, layout)?)),
             #[cfg(feature = "parquet")]
             Format::Parquet => Rows::Parquet(Box::new(ParquetRows::new(file, layout, record)?)),
             #[cfg(not(feature = "parquet"))]

@@ -8,3 +8,4 @@
 
 pub mod optimizers;
 pub mod surfaces;
+pub mod transforms;

@@ -45,6 +45,7 @@ pub fn oracle(report: &mut Report, engine: &Engine, surface: &Surface, case: &Cl
 
 /// An engine's values and gradients against another surface's formula, within the running error bound: in `f32` the
 /// bound of the simplified graph, in `f64` the scaled bound of the formula as written.
+#[expect(clippy::too_many_arguments, reason = "what identifies a point belongs together")]
 pub fn values(report: &mut Report, engine: &Engine, row: &str, surface: &Surface, truth: &Surface, points: &[Vec<f64>], precision: Precision, seed: u64) {
     let flat: Vec<f64> = points.iter().flatten().copied().collect();
     let got = engine.evaluate(surface, &flat, precision).expect("evaluates");

@@ -425,13 +425,11 @@ impl DiagnosticKind {
             }
             Self::ChainedComparison => "write `a < b and b < c`".into(),
             Self::UnnamedArgument => "expected `name = value`".into(),
-            Self::MissingValue {
-                file: FileKind::Surface,
-            } => "expected a last statement that is the surface's value".into(),
-            Self::MissingValue { .. } => "expected a last expression that is the value".into(),
-            Self::ValueNotLast => {
-                "name it with `name = …`, or end the line with an operator if it goes on".into()
+            Self::MissingValue { file: FileKind::Surface } => {
+                "expected a last statement that is the surface's value".into()
             }
+            Self::MissingValue { .. } => "expected a last expression that is the value".into(),
+            Self::ValueNotLast => "name it with `name = …`, or end the line with an operator if it goes on".into(),
             Self::MissingAssignment => "expected at least one `name = value`".into(),
             Self::UnassignedExpression => "assign it: `x = …`".into(),
             Self::MisplacedKeyword { keyword, file } => misplaced(keyword, *file),
@@ -473,9 +471,7 @@ impl DiagnosticKind {
             Self::DivisionByZero => "this is always zero".into(),
             Self::TooManyNodes { limit } => format!("the limit is {limit} operations"),
             Self::NotAvailable { .. } => String::new(),
-            Self::DataOutsideRows { .. } => {
-                "expected inside `mean_rows(…)` or `sum_rows(…)`".into()
-            }
+            Self::DataOutsideRows { .. } => "expected inside `mean_rows(…)` or `sum_rows(…)`".into(),
             Self::DimensionTooSmall { minimum, .. } => format!("the least is {minimum}"),
             Self::DimensionNotMultiple { dim, step } => {
                 let below = dim - dim.checked_rem(*step).unwrap_or(0);
@@ -537,9 +533,8 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         if !is_slip && !is_beginning {
             continue;
         }
-        let is_better = best.is_none_or(|(best_edits, best_alike, _)| {
-            edits < best_edits || edits == best_edits && alike > best_alike
-        });
+        let is_better = best
+            .is_none_or(|(best_edits, best_alike, _)| edits < best_edits || edits == best_edits && alike > best_alike);
         if is_better {
             best = Some((edits, alike, candidate));
         }
@@ -552,19 +547,7 @@ mod tests {
     use super::*;
 
     fn suggest(name: &str) -> Option<String> {
-        let known = [
-            "cos",
-            "sin",
-            "cosh",
-            "exp",
-            "log",
-            "log1p",
-            "sqrt",
-            "rosenbrock",
-            "six_hump_camel",
-            "x",
-            "lr",
-        ];
+        let known = ["cos", "sin", "cosh", "exp", "log", "log1p", "sqrt", "rosenbrock", "six_hump_camel", "x", "lr"];
         nearest(name, known.into_iter())
     }
 
@@ -593,13 +576,7 @@ mod tests {
     #[test]
     fn long_texts_are_quoted_in_part() {
         let name = "ü".repeat(1000);
-        let kind = DiagnosticKind::UnknownName {
-            name,
-            nearest: None,
-        };
-        assert_eq!(
-            kind.to_string().chars().count(),
-            "unknown name ``".len() + 61
-        );
+        let kind = DiagnosticKind::UnknownName { name, nearest: None };
+        assert_eq!(kind.to_string().chars().count(), "unknown name ``".len() + 61);
     }
 }

@@ -41,11 +41,7 @@ impl<'a> Place<'a> {
         let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
         let line = text[line_start..line_end].trim_end_matches('\r');
         let within = |at: usize| (at - line_start).min(line.len());
-        Self {
-            number: text[..line_start].matches('\n').count() + 1,
-            line,
-            mark: within(start)..within(end),
-        }
+        Self { number: text[..line_start].matches('\n').count() + 1, line, mark: within(start)..within(end) }
     }
 
     /// Column of the mark in characters, from 1.
@@ -77,11 +73,7 @@ impl<'a> Place<'a> {
         if width_after > shown {
             text.push('…');
         }
-        Excerpt {
-            text,
-            indent,
-            carets: carets.max(1),
-        }
+        Excerpt { text, indent, carets: carets.max(1) }
     }
 }
 
@@ -171,10 +163,7 @@ mod tests {
     use super::*;
 
     fn excerpt(text: &str, start: usize, end: usize) -> (usize, usize, Excerpt) {
-        let span = Span {
-            start: start as u32,
-            end: end as u32,
-        };
+        let span = Span { start: start as u32, end: end as u32 };
         let place = Place::new(text, span);
         (place.number, place.column(), place.excerpt())
     }

@@ -69,11 +69,7 @@ impl Parser<'_> {
             let close = self.close(TokenKind::CloseRound, "an operator, `,` or `)`")?;
             span = to(span, close.span);
         }
-        Ok(CallSource {
-            name,
-            arguments,
-            span,
-        })
+        Ok(CallSource { name, arguments, span })
     }
 
     /// A value where `name = value` is due is the commonest slip, and worth its own words.
@@ -81,10 +77,7 @@ impl Parser<'_> {
         let token = self.peek();
         let after = self.peek_at(1).kind;
         let is_named = token.kind == TokenKind::Name
-            && !matches!(
-                after,
-                TokenKind::Comma | TokenKind::CloseRound | TokenKind::OpenRound
-            );
+            && !matches!(after, TokenKind::Comma | TokenKind::CloseRound | TokenKind::OpenRound);
         if token.kind.begins_value() && !is_named {
             return Err(self.error(DiagnosticKind::UnnamedArgument, token.span));
         }
@@ -115,18 +108,9 @@ mod tests {
                 "adam(lr = 0.05*0.5*(1 + cos(pi*t/T)), beta1=0.8)",
                 vec!["adam(lr=(0.05 * 0.5 * (1 + cos((pi * t / T)))); beta1=0.8)"],
             ),
-            (
-                "clip-norm() |\n adam(lr=[1e-1, 1])",
-                vec!["clip_norm()", "adam(lr=[0.1, 1])"],
-            ),
-            (
-                "adam(lr = log_uniform(0.1, 1))",
-                vec!["adam(lr=log_uniform(0.1, 1))"],
-            ),
-            (
-                "./my-own.opt(lr=1) | in",
-                vec!["./my-own.opt(lr=1)", "in()"],
-            ),
+            ("clip-norm() |\n adam(lr=[1e-1, 1])", vec!["clip_norm()", "adam(lr=[0.1, 1])"]),
+            ("adam(lr = log_uniform(0.1, 1))", vec!["adam(lr=log_uniform(0.1, 1))"]),
+            ("./my-own.opt(lr=1) | in", vec!["./my-own.opt(lr=1)", "in()"]),
         ] {
             assert_eq!(chain(text), expected, "{text}");
         }
@@ -147,73 +131,28 @@ mod tests {
         assert_mistakes(
             parse_chain,
             &[
-                (
-                    "",
-                    "1:1 unexpected end of the text | ^ expected a name, as `adam`",
-                ),
-                (
-                    "adam | ",
-                    "1:7 unexpected end of the text | ^ expected a name, as `adam`",
-                ),
-                (
-                    "adam || sgd",
-                    "1:7 unexpected `|` | ^ expected a name, as `adam`",
-                ),
-                (
-                    "adam sgd",
-                    "1:6 unexpected name `sgd` | ^^^ expected `(`, `|` or the end of the text",
-                ),
-                (
-                    "adam() sgd",
-                    "1:8 unexpected name `sgd` | ^^^ expected `|` or the end of the text",
-                ),
-                (
-                    "adam(0.1)",
-                    "1:6 an argument without a name | ^^^ expected `name = value`",
-                ),
-                (
-                    "adam(lr)",
-                    "1:6 an argument without a name | ^^ expected `name = value`",
-                ),
-                (
-                    "adam(lr 0.1)",
-                    "1:9 unexpected number `0.1` | ^^^ expected `=` and a value",
-                ),
-                (
-                    "adam(beta-1=3)",
-                    "1:10 unexpected `-` | ^ expected `=` and a value",
-                ),
+                ("", "1:1 unexpected end of the text | ^ expected a name, as `adam`"),
+                ("adam | ", "1:7 unexpected end of the text | ^ expected a name, as `adam`"),
+                ("adam || sgd", "1:7 unexpected `|` | ^ expected a name, as `adam`"),
+                ("adam sgd", "1:6 unexpected name `sgd` | ^^^ expected `(`, `|` or the end of the text"),
+                ("adam() sgd", "1:8 unexpected name `sgd` | ^^^ expected `|` or the end of the text"),
+                ("adam(0.1)", "1:6 an argument without a name | ^^^ expected `name = value`"),
+                ("adam(lr)", "1:6 an argument without a name | ^^ expected `name = value`"),
+                ("adam(lr 0.1)", "1:9 unexpected number `0.1` | ^^^ expected `=` and a value"),
+                ("adam(beta-1=3)", "1:10 unexpected `-` | ^ expected `=` and a value"),
                 ("adam(lr=)", "1:9 unexpected `)` | ^ expected a value"),
-                (
-                    "adam(lr=1 eps=2)",
-                    "1:11 unexpected name `eps` | ^^^ expected an operator, `,` or `)`",
-                ),
-                (
-                    "adam(lr=1, lr=2)",
-                    "1:12 `lr` is already defined | ^^ the second of that name",
-                ),
-                (
-                    "adam(lr=[1,2)",
-                    "1:13 `)` does not close `[` | ^ expected `]`",
-                ),
+                ("adam(lr=1 eps=2)", "1:11 unexpected name `eps` | ^^^ expected an operator, `,` or `)`"),
+                ("adam(lr=1, lr=2)", "1:12 `lr` is already defined | ^^ the second of that name"),
+                ("adam(lr=[1,2)", "1:13 `)` does not close `[` | ^ expected `]`"),
                 ("sgd(lr=0.1", "1:4 unclosed `(` | ^ no `)` closes this"),
-                (
-                    "adam(in=3)",
-                    "1:6 `in` is a reserved name | ^^ choose another name",
-                ),
+                ("adam(in=3)", "1:6 `in` is a reserved name | ^^ choose another name"),
             ],
         );
         assert_mistakes(
             parse_call,
             &[
-                (
-                    "ackley | x",
-                    "1:8 unexpected `|` | ^ expected `(` or the end of the text",
-                ),
-                (
-                    "ackley(a=1)(b=2)",
-                    "1:12 unexpected `(` | ^ expected the end of the text",
-                ),
+                ("ackley | x", "1:8 unexpected `|` | ^ expected `(` or the end of the text"),
+                ("ackley(a=1)(b=2)", "1:12 unexpected `(` | ^ expected the end of the text"),
             ],
         );
     }

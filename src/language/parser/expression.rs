@@ -1,8 +1,6 @@
 //! One expression. Operators wait on a stack of their own, so that only brackets nest the parser's calls.
 
-use super::super::ast::{
-    Binding, Expr, ExprKind, IndexClause, Infix, Name, Prefix, Span, Subscript,
-};
+use super::super::ast::{Binding, Expr, ExprKind, IndexClause, Infix, Name, Prefix, Span, Subscript};
 use super::super::diagnostic::DiagnosticKind;
 use super::super::lexer::{NESTING_LIMIT, Token, TokenKind};
 use super::{Parsed, Parser, RESERVED, to};
@@ -28,12 +26,7 @@ enum Level {
 enum Pending {
     Prefix(Prefix, Span),
     Power(Expr),
-    Chain {
-        level: Level,
-        first: Expr,
-        rest: Vec<(Infix, Expr)>,
-        last: Infix,
-    },
+    Chain { level: Level, first: Expr, rest: Vec<(Infix, Expr)>, last: Infix },
 }
 
 impl Pending {
@@ -54,20 +47,12 @@ impl Pending {
                 let start = base.span.start;
                 (start, ExprKind::Power(Box::new(base), Box::new(operand)))
             }
-            Self::Chain {
-                first,
-                mut rest,
-                last,
-                ..
-            } => {
+            Self::Chain { first, mut rest, last, .. } => {
                 rest.push((last, operand));
                 (first.span.start, ExprKind::Chain(Box::new(first), rest))
             }
         };
-        Expr {
-            kind,
-            span: Span { start, end },
-        }
+        Expr { kind, span: Span { start, end } }
     }
 }
 
@@ -129,9 +114,7 @@ impl Parser<'_> {
             let token = self.peek();
             let prefix = match token.kind {
                 TokenKind::Minus => Prefix::Negate,
-                TokenKind::Not if pending.last().is_none_or(|p| p.level() <= Level::Not) => {
-                    Prefix::Not
-                }
+                TokenKind::Not if pending.last().is_none_or(|p| p.level() <= Level::Not) => Prefix::Not,
                 TokenKind::Not => return Err(self.unexpected("a value, or brackets around `not`")),
                 _ => return Ok(()),
             };
@@ -155,27 +138,14 @@ impl Parser<'_> {
             return Ok(());
         }
         match pending.last_mut() {
-            Some(Pending::Chain {
-                level: Level::Comparison,
-                ..
-            }) if level == Level::Comparison => {
+            Some(Pending::Chain { level: Level::Comparison, .. }) if level == Level::Comparison => {
                 return Err(self.error(DiagnosticKind::ChainedComparison, token.span));
             }
-            Some(Pending::Chain {
-                level: same,
-                rest,
-                last,
-                ..
-            }) if *same == level => {
+            Some(Pending::Chain { level: same, rest, last, .. }) if *same == level => {
                 rest.push((*last, operand));
                 *last = operator;
             }
-            _ => pending.push(Pending::Chain {
-                level,
-                first: operand,
-                rest: Vec::new(),
-                last: operator,
-            }),
+            _ => pending.push(Pending::Chain { level, first: operand, rest: Vec::new(), last: operator }),
         }
         Ok(())
     }
@@ -222,10 +192,7 @@ impl Parser<'_> {
             _ => return Err(self.unexpected("a value")),
         };
         self.at += 1;
-        Ok(Expr {
-            kind,
-            span: token.span,
-        })
+        Ok(Expr { kind, span: token.span })
     }
 
     fn brackets(&mut self) -> Parsed<Expr> {
@@ -254,10 +221,7 @@ impl Parser<'_> {
         }
         self.nesting -= 1;
         let close = self.close(TokenKind::CloseSquare, "an operator, `,` or `]`")?;
-        Ok(Expr {
-            kind: ExprKind::List(items),
-            span: to(open.span, close.span),
-        })
+        Ok(Expr { kind: ExprKind::List(items), span: to(open.span, close.span) })
     }
 
     fn call(&mut self) -> Parsed<Expr> {
@@ -281,23 +245,14 @@ impl Parser<'_> {
         self.close_call(function, arguments, index)
     }
 
-    fn close_call(
-        &mut self,
-        function: Name,
-        arguments: Vec<Expr>,
-        index: Option<Box<IndexClause>>,
-    ) -> Parsed<Expr> {
+    fn close_call(&mut self, function: Name, arguments: Vec<Expr>, index: Option<Box<IndexClause>>) -> Parsed<Expr> {
         let expected = match index {
             Some(_) => "an operator or `)`",
             None => "an operator, `,` or `)`",
         };
         let close = self.close(TokenKind::CloseRound, expected)?;
         let span = to(function.span, close.span);
-        let kind = ExprKind::Call {
-            function,
-            arguments,
-            index,
-        };
+        let kind = ExprKind::Call { function, arguments, index };
         Ok(Expr { kind, span })
     }
 
@@ -331,15 +286,9 @@ impl Parser<'_> {
             let first = self.at;
             let mut bounds = Vec::new();
             loop {
-                let is_left_out = matches!(
-                    self.peek().kind,
-                    TokenKind::Colon | TokenKind::Comma | TokenKind::CloseSquare
-                );
-                bounds.push(if is_left_out {
-                    None
-                } else {
-                    Some(self.operators()?)
-                });
+                let is_left_out =
+                    matches!(self.peek().kind, TokenKind::Colon | TokenKind::Comma | TokenKind::CloseSquare);
+                bounds.push(if is_left_out { None } else { Some(self.operators()?) });
                 if bounds.len() == 3 || !self.eat(TokenKind::Colon) {
                     break;
                 }
@@ -361,12 +310,7 @@ impl Parser<'_> {
         let (start, end, step) = (bound(), bound(), bound());
         if is_slice {
             let span = to(self.tokens[first].span, self.tokens[self.at - 1].span);
-            return Ok(Subscript::Slice {
-                start,
-                end,
-                step,
-                span,
-            });
+            return Ok(Subscript::Slice { start, end, step, span });
         }
         match start {
             Some(index) => Ok(Subscript::At(index)),
@@ -411,9 +355,7 @@ fn deeper_than(expr: &Expr, limit: usize) -> Option<Span> {
                 visit(base);
                 visit(exponent);
             }
-            ExprKind::Call {
-                arguments, index, ..
-            } => {
+            ExprKind::Call { arguments, index, .. } => {
                 arguments.iter().for_each(&mut visit);
                 if let Some(index) = index {
                     visit(&index.start);
@@ -425,12 +367,9 @@ fn deeper_than(expr: &Expr, limit: usize) -> Option<Span> {
                 for subscript in subscripts {
                     match subscript {
                         Subscript::At(index) => visit(index),
-                        Subscript::Slice {
-                            start, end, step, ..
-                        } => [start, end, step]
-                            .into_iter()
-                            .flatten()
-                            .for_each(&mut visit),
+                        Subscript::Slice { start, end, step, .. } => {
+                            [start, end, step].into_iter().flatten().for_each(&mut visit)
+                        }
                     }
                 }
             }
@@ -473,10 +412,7 @@ mod tests {
             ("a - (b - c)", "(a - (b - c))"),
             ("(a - b) - c", "((a - b) - c)"),
             ("a + b < c*d", "((a + b) < (c * d))"),
-            (
-                "a < b and c >= d or e != f",
-                "(((a < b) and (c >= d)) or (e != f))",
-            ),
+            ("a < b and c >= d or e != f", "(((a < b) and (c >= d)) or (e != f))"),
             ("a or b and c or d", "(a or (b and c) or d)"),
             ("not a < b", "(not (a < b))"),
             ("not a and not not b", "((not a) and (not (not b)))"),
@@ -509,10 +445,7 @@ mod tests {
             ("[1, 2, 3][0]", "[1, 2, 3][0]"),
             ("[[1, 2],\n [3, 4],\n]", "[[1, 2], [3, 4]]"),
             ("(a + b)[0]", "(a + b)[0]"),
-            (
-                "sum(j in range(1, n+1): x[j-1]^j)",
-                "sum(j in 1..(n + 1): (^ x[(j - 1)] j))",
-            ),
+            ("sum(j in range(1, n+1): x[j-1]^j)", "sum(j in 1..(n + 1): (^ x[(j - 1)] j))"),
             ("1 +\n 2", "(1 + 2)"),
         ] {
             assert_eq!(tree(text), expected, "{text}");
@@ -533,10 +466,7 @@ mod tests {
         let ExprKind::Chain(sum, factors) = &product.kind else {
             panic!("not a chain");
         };
-        assert_eq!(
-            (at(sum.span), at(factors[0].1.span)),
-            ("(a + b)", "f(x)[1:2]")
-        );
+        assert_eq!((at(sum.span), at(factors[0].1.span)), ("(a + b)", "f(x)[1:2]"));
         let ExprKind::Subscript(_, subscripts) = &factors[0].1.kind else {
             panic!("not a subscript");
         };
@@ -551,116 +481,38 @@ mod tests {
         assert_mistakes(
             parse_formula,
             &[
-                (
-                    "",
-                    "1:1 the value is missing | ^ expected a last expression that is the value",
-                ),
+                ("", "1:1 the value is missing | ^ expected a last expression that is the value"),
                 ("a +", "1:4 unexpected end of the text | ^ expected a value"),
                 ("a ^ * b", "1:5 unexpected `*` | ^ expected a value"),
-                (
-                    "2 x",
-                    "1:3 missing operator before name `x` | ^ a product is written `a*b`",
-                ),
-                (
-                    "(2 x)",
-                    "1:4 missing operator before name `x` | ^ a product is written `a*b`",
-                ),
-                (
-                    "f(x)(y)",
-                    "1:5 missing operator before `(` | ^ a product is written `a*b`",
-                ),
-                (
-                    "max(a b)",
-                    "1:7 unexpected name `b` | ^ expected an operator, `,` or `)`",
-                ),
-                (
-                    "[1 2]",
-                    "1:4 unexpected number `2` | ^ expected an operator, `,` or `]`",
-                ),
-                (
-                    "[1; 2]",
-                    "1:3 unexpected `;` | ^ expected an operator, `,` or `]`",
-                ),
-                (
-                    "[]",
-                    "1:1 the list is empty | ^^ expected at least one element",
-                ),
+                ("2 x", "1:3 missing operator before name `x` | ^ a product is written `a*b`"),
+                ("(2 x)", "1:4 missing operator before name `x` | ^ a product is written `a*b`"),
+                ("f(x)(y)", "1:5 missing operator before `(` | ^ a product is written `a*b`"),
+                ("max(a b)", "1:7 unexpected name `b` | ^ expected an operator, `,` or `)`"),
+                ("[1 2]", "1:4 unexpected number `2` | ^ expected an operator, `,` or `]`"),
+                ("[1; 2]", "1:3 unexpected `;` | ^ expected an operator, `,` or `]`"),
+                ("[]", "1:1 the list is empty | ^^ expected at least one element"),
                 ("f(1,)", "1:5 unexpected `)` | ^ expected a value"),
-                (
-                    "a < b < c",
-                    "1:7 comparisons do not chain | ^ write `a < b and b < c`",
-                ),
-                (
-                    "a + not b",
-                    "1:5 unexpected `not` | ^^^ expected a value, or brackets around `not`",
-                ),
-                (
-                    "x[]",
-                    "1:3 unexpected `]` | ^ expected an index, or a slice as `1:`",
-                ),
-                (
-                    "x[1:2:3:4]",
-                    "1:8 unexpected `:` | ^ expected an operator, `:`, `,` or `]`",
-                ),
-                (
-                    "sum(x, axis=0)",
-                    "1:12 unexpected `=` | ^ expected an operator, `,` or `)`; `==` compares",
-                ),
-                (
-                    "sum(j in 3: j)",
-                    "1:10 unexpected number `3` | ^ expected `range(start, end)`",
-                ),
-                (
-                    "sum(j in range(3): j)",
-                    "1:17 unexpected `)` | ^ expected `,` and the end, as `range(0, n)`",
-                ),
-                (
-                    "sum(j in range(0, 3) j)",
-                    "1:22 unexpected name `j` | ^ expected `:` and the formula in the index",
-                ),
-                (
-                    "sum(n in range(0, 3): n)",
-                    "1:5 `n` is a reserved name | ^ choose another name",
-                ),
+                ("a < b < c", "1:7 comparisons do not chain | ^ write `a < b and b < c`"),
+                ("a + not b", "1:5 unexpected `not` | ^^^ expected a value, or brackets around `not`"),
+                ("x[]", "1:3 unexpected `]` | ^ expected an index, or a slice as `1:`"),
+                ("x[1:2:3:4]", "1:8 unexpected `:` | ^ expected an operator, `:`, `,` or `]`"),
+                ("sum(x, axis=0)", "1:12 unexpected `=` | ^ expected an operator, `,` or `)`; `==` compares"),
+                ("sum(j in 3: j)", "1:10 unexpected number `3` | ^ expected `range(start, end)`"),
+                ("sum(j in range(3): j)", "1:17 unexpected `)` | ^ expected `,` and the end, as `range(0, n)`"),
+                ("sum(j in range(0, 3) j)", "1:22 unexpected name `j` | ^ expected `:` and the formula in the index"),
+                ("sum(n in range(0, 3): n)", "1:5 `n` is a reserved name | ^ choose another name"),
                 ("(\n a,\n b", "1:1 unclosed `(` | ^ no `)` closes this"),
                 ("f(x]", "1:4 `]` does not close `(` | ^ expected `)`"),
                 ("f(x))", "1:5 unexpected `)` | ^ this `)` closes nothing"),
-                (
-                    "é",
-                    "1:1 unexpected character `é` | ^ names have the letters a to z only",
-                ),
-                (
-                    "np.sum(x)",
-                    "1:3 unexpected character `.` | ^ names have no dots: `sum`, not `np.sum`",
-                ),
-                (
-                    "x**2",
-                    "1:2 `**` is not part of the language | ^^ use `^` for a power",
-                ),
-                (
-                    "x % 2",
-                    "1:3 `%` is not part of the language | ^ use `a - b*floor(a/b)` for a remainder",
-                ),
-                (
-                    "1_000",
-                    "1:1 `1_000` is not a number | ^^^^^ digits are not grouped: `1000`",
-                ),
-                (
-                    "1e999",
-                    "1:1 the number is too large | ^^^^^ the largest is about 1.8e308",
-                ),
-                (
-                    "1e-999",
-                    "1:1 the number is too small | ^^^^^^ this would be read as zero",
-                ),
-                (
-                    "r = 1",
-                    "1:3 unexpected `=` | ^ expected one expression without bindings; `==` compares",
-                ),
-                (
-                    "1; 2",
-                    "1:4 unexpected number `2` | ^ expected the end of the text",
-                ),
+                ("é", "1:1 unexpected character `é` | ^ names have the letters a to z only"),
+                ("np.sum(x)", "1:3 unexpected character `.` | ^ names have no dots: `sum`, not `np.sum`"),
+                ("x**2", "1:2 `**` is not part of the language | ^^ use `^` for a power"),
+                ("x % 2", "1:3 `%` is not part of the language | ^ use `a - b*floor(a/b)` for a remainder"),
+                ("1_000", "1:1 `1_000` is not a number | ^^^^^ digits are not grouped: `1000`"),
+                ("1e999", "1:1 the number is too large | ^^^^^ the largest is about 1.8e308"),
+                ("1e-999", "1:1 the number is too small | ^^^^^^ this would be read as zero"),
+                ("r = 1", "1:3 unexpected `=` | ^ expected one expression without bindings; `==` compares"),
+                ("1; 2", "1:4 unexpected number `2` | ^ expected the end of the text"),
                 (
                     &"(".repeat(201),
                     "1:201 the formula is nested too deeply | ^ the limit is 200 levels: give an inner part a name",

@@ -1,8 +1,6 @@
 //! A surface file, and the formulas of the command line.
 
-use super::super::ast::{
-    Binding, Dim, Expr, ExprKind, Interval, Minimum, Parameter, Shaped, SurfaceSource,
-};
+use super::super::ast::{Binding, Dim, Expr, ExprKind, Interval, Minimum, Parameter, Shaped, SurfaceSource};
 use super::super::diagnostic::{Diagnostic, DiagnosticKind, FileKind, Source};
 use super::super::lexer::{Mode, Token, TokenKind};
 use super::{Head, Names, Parsed, Parser, to};
@@ -132,9 +130,7 @@ impl Parser<'_> {
             kind => kind,
         };
         let kind = match base {
-            ExprKind::Name(name) if !file.names.contains(name) => {
-                DiagnosticKind::MissingDomain { name: name.clone() }
-            }
+            ExprKind::Name(name) if !file.names.contains(name) => DiagnosticKind::MissingDomain { name: name.clone() },
             _ => DiagnosticKind::ValueNotLast,
         };
         Err(self.error(kind, value.span))
@@ -167,17 +163,12 @@ impl Parser<'_> {
     #[inline(never)]
     pub(super) fn misplaced(&self, keyword: &'static str, file: FileKind) -> Box<Diagnostic> {
         let token = match keyword {
-            "in" => self.tokens[self.at..]
-                .iter()
-                .find(|token| token.kind == TokenKind::In)
-                .copied()
-                .unwrap_or(self.peek()),
+            "in" => {
+                self.tokens[self.at..].iter().find(|token| token.kind == TokenKind::In).copied().unwrap_or(self.peek())
+            }
             _ => self.peek(),
         };
-        self.error(
-            DiagnosticKind::MisplacedKeyword { keyword, file },
-            token.span,
-        )
+        self.error(DiagnosticKind::MisplacedKeyword { keyword, file }, token.span)
     }
 
     fn missing_value(&self, file: FileKind) -> Box<Diagnostic> {
@@ -206,22 +197,14 @@ impl Parser<'_> {
             true => "the end of the line or `;`",
             false => "`log`, `,` and another interval, `;` or the end of the line",
         })?;
-        Ok(Parameter {
-            name,
-            dims,
-            domain,
-            log,
-        })
+        Ok(Parameter { name, dims, domain, log })
     }
 
     fn dim(&mut self) -> Parsed<Dim> {
         let token = self.peek();
         if matches!(token.kind, TokenKind::Number(_)) {
             let value = self.whole("a number")?;
-            return Ok(Dim::Fixed {
-                value,
-                span: token.span,
-            });
+            return Ok(Dim::Fixed { value, span: token.span });
         }
         if token.kind == TokenKind::Name && !self.is_word("n") {
             return Err(self.invalid_dimension(token));
@@ -241,11 +224,7 @@ impl Parser<'_> {
         if !matches!(self.peek().kind, TokenKind::Comma | TokenKind::CloseSquare) {
             return Err(self.unexpected("`n`, `n >= 2` or `n >= 4 step 4`"));
         }
-        Ok(Dim::Free {
-            minimum,
-            step,
-            span: to(token.span, last),
-        })
+        Ok(Dim::Free { minimum, step, span: to(token.span, last) })
     }
 
     /// A whole number of 1 or more.
@@ -388,8 +367,7 @@ data u[2], y
 p = v @ tanh(W @ u + b) + c
 mean_rows(log(1 + exp(-y*p)))",
         );
-        let expected =
-            ["W[16,2]", "b[16]", "v[16]", "c[]"].map(|name| format!("{name} in (- 1)..1"));
+        let expected = ["W[16,2]", "b[16]", "v[16]", "c[]"].map(|name| format!("{name} in (- 1)..1"));
         assert_eq!(parameters(&perceptron), expected);
         assert_eq!(shapes(&perceptron.data), ["u[2]", "y[]"]);
         let decay = surface(
@@ -403,25 +381,15 @@ mean_rows(log(1 + exp(-y*p)))",
     #[test]
     fn every_declaration_of_the_manual() {
         for (text, expected) in [
-            (
-                "x[n >= 2] in [-2.048, 2.048]",
-                "x[n>=2/1] in (- 2.048)..2.048",
-            ),
+            ("x[n >= 2] in [-2.048, 2.048]", "x[n>=2/1] in (- 2.048)..2.048"),
             ("x[n >= 4 step 4] in [-4, 5]", "x[n>=4/4] in (- 4)..5"),
             ("x[n step 2] in [0, 1]", "x[n>=1/2] in 0..1"),
             ("x[2] in [-5, 10], [0, 15]", "x[2] in (- 5)..10,0..15"),
-            (
-                "x[2] in [-5, 10],\n [0, 15] log",
-                "x[2] in (- 5)..10,0..15 log",
-            ),
+            ("x[2] in [-5, 10],\n [0, 15] log", "x[2] in (- 5)..10,0..15 log"),
             ("x[n] in [-n^2, n^2]", "x[n>=1/1] in (- (^ n 2))..(^ n 2)"),
             ("R[n, n] in [0, 1]", "R[n>=1/1,n>=1/1] in 0..1"),
         ] {
-            assert_eq!(
-                parameters(&surface(&format!("{text}\n1"))),
-                [expected],
-                "{text}"
-            );
+            assert_eq!(parameters(&surface(&format!("{text}\n1"))), [expected], "{text}");
         }
         let all = surface(
             "a in [0, 1]; k in [0, 1]\nmatrix R[n, n], s[n]\nminimum -1.5 at a = 1, k = 2\nminimum 0 at a = [3, n]; a + k",
@@ -434,25 +402,18 @@ mean_rows(log(1 + exp(-y*p)))",
 
     #[test]
     fn a_word_of_a_declaration_is_a_plain_name_elsewhere() {
-        let text =
-            "log in [1, 2]; step in [0, 1]\nat = 3\nrange = 2\nhyperbola = 1\nlog(log)*step + at";
+        let text = "log in [1, 2]; step in [0, 1]\nat = 3\nrange = 2\nhyperbola = 1\nlog(log)*step + at";
         assert_eq!(show(&surface(text).value), "((log(log) * step) + at)");
     }
 
     #[test]
     fn a_body_is_bindings_and_a_value() {
         let (bindings, value) = parse_body(&Source::new("--expr", "r = norm(x); r^2")).unwrap();
-        assert_eq!(
-            (show_all(&bindings), show(&value)),
-            ("r=norm(x)".into(), "(^ r 2)".into())
-        );
+        assert_eq!((show_all(&bindings), show(&value)), ("r=norm(x)".into(), "(^ r 2)".into()));
         assert_mistakes(
             parse_body,
             &[
-                (
-                    "r = 1",
-                    "1:6 the value is missing | ^ expected a last expression that is the value",
-                ),
+                ("r = 1", "1:6 the value is missing | ^ expected a last expression that is the value"),
                 (
                     "r = 1; r; r",
                     "1:8 only the last statement can be a bare expression | ^ name it with `name = …`, or end the line with an operator if it goes on",
@@ -474,106 +435,46 @@ mean_rows(log(1 + exp(-y*p)))",
         assert_mistakes(
             parse_surface,
             &[
-                (
-                    "# only\n",
-                    "1:1 the value is missing | ^ expected a last statement that is the surface's value",
-                ),
+                ("# only\n", "1:1 the value is missing | ^ expected a last statement that is the surface's value"),
                 (
                     "x[n] in [-1, 1]\n\n",
                     "1:16 the value is missing | ^ expected a last statement that is the surface's value",
                 ),
-                (
-                    "x[n] in (0, 1)\n1",
-                    "1:9 unexpected `(` | ^ expected an interval `[lo, hi]`",
-                ),
-                (
-                    "x[n] in [0]\n1",
-                    "1:11 unexpected `]` | ^ expected `,` and the upper end",
-                ),
-                (
-                    "x[n]\n1",
-                    "1:1 parameter `x` has no domain | ^^^^ expected a domain after it, `in [lo, hi]`",
-                ),
-                (
-                    "x[m] in [0,1]\n1",
-                    "1:3 `m` is not a dimension | ^ expected a whole number of 1 or more, or `n`",
-                ),
-                (
-                    "x[0] in [0,1]\n1",
-                    "1:3 `0` is not a dimension | ^ expected a whole number of 1 or more, or `n`",
-                ),
+                ("x[n] in (0, 1)\n1", "1:9 unexpected `(` | ^ expected an interval `[lo, hi]`"),
+                ("x[n] in [0]\n1", "1:11 unexpected `]` | ^ expected `,` and the upper end"),
+                ("x[n]\n1", "1:1 parameter `x` has no domain | ^^^^ expected a domain after it, `in [lo, hi]`"),
+                ("x[m] in [0,1]\n1", "1:3 `m` is not a dimension | ^ expected a whole number of 1 or more, or `n`"),
+                ("x[0] in [0,1]\n1", "1:3 `0` is not a dimension | ^ expected a whole number of 1 or more, or `n`"),
                 (
                     "x[n >= 0.5] in [0,1]\n1",
                     "1:8 `0.5` is not a dimension | ^^^ expected a whole number of 1 or more, or `n`",
                 ),
-                (
-                    "x[n > 2] in [0,1]\n1",
-                    "1:5 unexpected `>` | ^ expected `n`, `n >= 2` or `n >= 4 step 4`",
-                ),
-                (
-                    "x[2*n] in [0,1]\n1",
-                    "1:4 unexpected `*` | ^ expected `,` or `]`",
-                ),
+                ("x[n > 2] in [0,1]\n1", "1:5 unexpected `>` | ^ expected `n`, `n >= 2` or `n >= 4 step 4`"),
+                ("x[2*n] in [0,1]\n1", "1:4 unexpected `*` | ^ expected `,` or `]`"),
                 (
                     "a in [0,1] lin\n1",
                     "1:12 unexpected name `lin` | ^^^ expected `log`, `,` and another interval, `;` or the end of the line",
                 ),
-                (
-                    "a in [0,1]; a in [0,2]\n1",
-                    "1:13 `a` is already defined | ^ the second of that name",
-                ),
-                (
-                    "a in [0,1]\na = 3\n1",
-                    "2:1 `a` is already defined | ^ the second of that name",
-                ),
-                (
-                    "option a = 1\ndata a\n1",
-                    "2:6 `a` is already defined | ^ the second of that name",
-                ),
-                (
-                    "pi in [0,1]\n1",
-                    "1:1 `pi` is a reserved name | ^^ choose another name",
-                ),
-                (
-                    "data[2] in [0,1]\n1",
-                    "1:1 `data` is a reserved name | ^^^^ choose another name",
-                ),
-                (
-                    "in = 3\n1",
-                    "1:1 `in` is a reserved name | ^^ choose another name",
-                ),
-                (
-                    "option a\n1",
-                    "1:9 unexpected end of the line | ^ expected `=` and a value",
-                ),
+                ("a in [0,1]; a in [0,2]\n1", "1:13 `a` is already defined | ^ the second of that name"),
+                ("a in [0,1]\na = 3\n1", "2:1 `a` is already defined | ^ the second of that name"),
+                ("option a = 1\ndata a\n1", "2:6 `a` is already defined | ^ the second of that name"),
+                ("pi in [0,1]\n1", "1:1 `pi` is a reserved name | ^^ choose another name"),
+                ("data[2] in [0,1]\n1", "1:1 `data` is a reserved name | ^^^^ choose another name"),
+                ("in = 3\n1", "1:1 `in` is a reserved name | ^^ choose another name"),
+                ("option a\n1", "1:9 unexpected end of the line | ^ expected `=` and a value"),
                 (
                     "option a = 1 b = 2\n1",
                     "1:14 unexpected name `b` | ^ expected an operator, `,` or the end of the line",
                 ),
-                (
-                    "data t y\n1",
-                    "1:8 unexpected name `y` | ^ expected `[`, `,` or the end of the line",
-                ),
-                (
-                    "matrix 3\n1",
-                    "1:8 unexpected number `3` | ^ expected the name of a matrix",
-                ),
-                (
-                    "minimum 0\n1",
-                    "1:10 unexpected end of the line | ^ expected `at` and the point, as `at x = 0`",
-                ),
-                (
-                    "minimum 0 at x = 0, x = 1\n1",
-                    "1:21 `x` is already defined | ^ the second of that name",
-                ),
+                ("data t y\n1", "1:8 unexpected name `y` | ^ expected `[`, `,` or the end of the line"),
+                ("matrix 3\n1", "1:8 unexpected number `3` | ^ expected the name of a matrix"),
+                ("minimum 0\n1", "1:10 unexpected end of the line | ^ expected `at` and the point, as `at x = 0`"),
+                ("minimum 0 at x = 0, x = 1\n1", "1:21 `x` is already defined | ^ the second of that name"),
                 (
                     "hyper lr = 3\n1",
                     "1:1 `hyper` does not belong in a surface | ^^^^^ a surface's named constants are `option`s",
                 ),
-                (
-                    "state m = 3\n1",
-                    "1:1 `state` does not belong in a surface | ^^^^^ only an optimizer has a state",
-                ),
+                ("state m = 3\n1", "1:1 `state` does not belong in a surface | ^^^^^ only an optimizer has a state"),
                 (
                     "10*n\n+ 1",
                     "2:1 unexpected `+` | ^ expected a statement; a line that goes on ends with its operator",
@@ -582,19 +483,10 @@ mean_rows(log(1 + exp(-y*p)))",
                     "10*n\n- 1",
                     "2:1 unexpected `-` | ^ expected a statement; a line that goes on ends with its operator",
                 ),
-                (
-                    "x[0] = 3\n1",
-                    "1:6 unexpected `=` | ^ expected a plain name before it",
-                ),
-                (
-                    "a = b = 3\n1",
-                    "1:7 unexpected `=` | ^ expected an operator or the end of the line; `==` compares",
-                ),
+                ("x[0] = 3\n1", "1:6 unexpected `=` | ^ expected a plain name before it"),
+                ("a = b = 3\n1", "1:7 unexpected `=` | ^ expected an operator or the end of the line; `==` compares"),
                 ("r = ;2", "1:5 unexpected `;` | ^ expected a value"),
-                (
-                    "a | b",
-                    "1:3 unexpected `|` | ^ expected an operator or the end of the line",
-                ),
+                ("a | b", "1:3 unexpected `|` | ^ expected an operator or the end of the line"),
             ],
         );
     }

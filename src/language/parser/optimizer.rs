@@ -30,11 +30,7 @@ pub fn parse_optimizer(source: &Source) -> Result<OptimizerSource, Box<Diagnosti
         }
         match parser.head()? {
             Head::Keyword(keyword @ ("hyper" | "state")) => {
-                let list = if keyword == "hyper" {
-                    &mut hyper
-                } else {
-                    &mut state
-                };
+                let list = if keyword == "hyper" { &mut hyper } else { &mut state };
                 parser.each(|parser| {
                     let slot = parser.binding("a name, as `lr = 0.1`")?;
                     parser.define_slot(&mut names, &slot.name)?;
@@ -63,12 +59,7 @@ pub fn parse_optimizer(source: &Source) -> Result<OptimizerSource, Box<Diagnosti
         let span = parser.peek().span;
         return Err(parser.error(DiagnosticKind::MissingAssignment, span));
     }
-    Ok(OptimizerSource {
-        comments: parser.comments,
-        hyper,
-        state,
-        assignments,
-    })
+    Ok(OptimizerSource { comments: parser.comments, hyper, state, assignments })
 }
 
 impl Parser<'_> {
@@ -85,13 +76,9 @@ impl Parser<'_> {
     fn check_assigned(&self, hyper: &[Binding], name: &Name) -> Parsed<()> {
         let text = name.text.as_str();
         let kind = if GIVEN.contains(&text) || hyper.iter().any(|slot| slot.name.text == text) {
-            DiagnosticKind::ReadOnlyName {
-                name: name.text.clone(),
-            }
+            DiagnosticKind::ReadOnlyName { name: name.text.clone() }
         } else if RESERVED.contains(&text) {
-            DiagnosticKind::ReservedName {
-                name: name.text.clone(),
-            }
+            DiagnosticKind::ReservedName { name: name.text.clone() }
         } else {
             return Ok(());
         };
@@ -124,11 +111,7 @@ x = x - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
         let hyper = "lr=0.001; beta1=0.9; beta2=0.999; eps=0.00000001";
         assert_eq!(show_all(&adam.hyper), hyper);
         assert_eq!(show_all(&adam.state), "m=0; v=0");
-        let assigned: Vec<_> = adam
-            .assignments
-            .iter()
-            .map(|a| a.name.text.as_str())
-            .collect();
+        let assigned: Vec<_> = adam.assignments.iter().map(|a| a.name.text.as_str()).collect();
         assert_eq!(assigned, ["m", "v", "x"]);
     }
 
@@ -145,14 +128,8 @@ x = x - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
         assert_mistakes(
             parse_optimizer,
             &[
-                (
-                    "hyper lr = 1\n",
-                    "1:13 nothing is assigned | ^ expected at least one `name = value`",
-                ),
-                (
-                    "x - lr*g",
-                    "1:1 an optimizer has no value | ^^^^^^^^ assign it: `x = …`",
-                ),
+                ("hyper lr = 1\n", "1:13 nothing is assigned | ^ expected at least one `name = value`"),
+                ("x - lr*g", "1:1 an optimizer has no value | ^^^^^^^^ assign it: `x = …`"),
                 (
                     "option a = 1\nx = a",
                     "1:1 `option` does not belong in an optimizer | ^^^^^^ an optimizer's named constants are `hyper`",
@@ -165,46 +142,19 @@ x = x - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
                     "x in [0,1]\nx = g",
                     "1:3 `in` does not belong in an optimizer | ^^ only a surface declares parameters",
                 ),
-                (
-                    "hyper t = 1\nx = g",
-                    "1:7 `t` is a reserved name | ^ choose another name",
-                ),
-                (
-                    "state x = 1\nx = g",
-                    "1:7 `x` is a reserved name | ^ choose another name",
-                ),
-                (
-                    "hyper a = 1\nstate a = 0\nx = g",
-                    "2:7 `a` is already defined | ^ the second of that name",
-                ),
-                (
-                    "T = 1",
-                    "1:1 `T` cannot be assigned | ^ it is given, not computed: choose another name",
-                ),
-                (
-                    "hyper a = 1\na = 2",
-                    "2:1 `a` cannot be assigned | ^ it is given, not computed: choose another name",
-                ),
-                (
-                    "pi = 3",
-                    "1:1 `pi` is a reserved name | ^^ choose another name",
-                ),
-                (
-                    "hyper lr\nx = g",
-                    "1:9 unexpected end of the line | ^ expected `=` and a value",
-                ),
-                (
-                    "hyper lr = 0.1,, b = 2\nx = g",
-                    "1:16 unexpected `,` | ^ expected a name, as `lr = 0.1`",
-                ),
+                ("hyper t = 1\nx = g", "1:7 `t` is a reserved name | ^ choose another name"),
+                ("state x = 1\nx = g", "1:7 `x` is a reserved name | ^ choose another name"),
+                ("hyper a = 1\nstate a = 0\nx = g", "2:7 `a` is already defined | ^ the second of that name"),
+                ("T = 1", "1:1 `T` cannot be assigned | ^ it is given, not computed: choose another name"),
+                ("hyper a = 1\na = 2", "2:1 `a` cannot be assigned | ^ it is given, not computed: choose another name"),
+                ("pi = 3", "1:1 `pi` is a reserved name | ^^ choose another name"),
+                ("hyper lr\nx = g", "1:9 unexpected end of the line | ^ expected `=` and a value"),
+                ("hyper lr = 0.1,, b = 2\nx = g", "1:16 unexpected `,` | ^ expected a name, as `lr = 0.1`"),
                 (
                     "x = g\n + 3",
                     "2:2 unexpected `+` | ^ expected a statement; a line that goes on ends with its operator",
                 ),
-                (
-                    "x -= lr*g",
-                    "1:3 `-=` is not part of the language | ^^ write `a = a - b`",
-                ),
+                ("x -= lr*g", "1:3 `-=` is not part of the language | ^^ write `a = a - b`"),
             ],
         );
     }

@@ -15,17 +15,11 @@ pub(super) fn show(expr: &Expr) -> String {
         ExprKind::Prefix(Prefix::Negate, operand) => format!("(- {})", show(operand)),
         ExprKind::Prefix(Prefix::Not, operand) => format!("(not {})", show(operand)),
         ExprKind::Chain(first, rest) => {
-            let rest = rest
-                .iter()
-                .map(|(op, e)| format!(" {} {}", sign(*op), show(e)));
+            let rest = rest.iter().map(|(op, e)| format!(" {} {}", sign(*op), show(e)));
             format!("({}{})", show(first), rest.collect::<String>())
         }
         ExprKind::Power(base, exponent) => format!("(^ {} {})", show(base), show(exponent)),
-        ExprKind::Call {
-            function,
-            arguments,
-            index,
-        } => {
+        ExprKind::Call { function, arguments, index } => {
             let index = index.as_ref().map_or(String::new(), |index| {
                 let (start, end) = (show(&index.start), show(&index.end));
                 format!("{} in {start}..{end}: ", index.name.text)
@@ -44,9 +38,7 @@ fn show_subscript(subscript: &Subscript) -> String {
     let bound = |bound: &Option<Expr>| bound.as_ref().map_or("_".into(), show);
     match subscript {
         Subscript::At(index) => show(index),
-        Subscript::Slice {
-            start, end, step, ..
-        } => format!("{}:{}:{}", bound(start), bound(end), bound(step)),
+        Subscript::Slice { start, end, step, .. } => format!("{}:{}:{}", bound(start), bound(end), bound(step)),
     }
 }
 
@@ -75,10 +67,7 @@ pub(super) fn show_all(bindings: &[Binding]) -> String {
 }
 
 /// Each text's mistake, as `line:column title | label` under the caret's place.
-pub(super) fn assert_mistakes<T>(
-    parse: fn(&Source) -> Result<T, Box<Diagnostic>>,
-    table: &[(&str, &str)],
-) {
+pub(super) fn assert_mistakes<T>(parse: fn(&Source) -> Result<T, Box<Diagnostic>>, table: &[(&str, &str)]) {
     for (text, expected) in table {
         let Err(mistake) = parse(&Source::new("t", *text)) else {
             panic!("no mistake found in {text:?}");
@@ -177,10 +166,7 @@ fn nesting_of_every_sort_is_limited() {
                     continue;
                 }
                 let kind = formula(&nested(times)).unwrap_err();
-                let is_limit = matches!(
-                    kind,
-                    DiagnosticKind::TooDeep { .. } | DiagnosticKind::TooManyTokens { .. }
-                );
+                let is_limit = matches!(kind, DiagnosticKind::TooDeep { .. } | DiagnosticKind::TooManyTokens { .. });
                 assert!(is_limit, "{before} {times}: {kind:?}");
             }
         }
@@ -241,11 +227,7 @@ fn survive(text: &str) {
 
 #[test]
 fn single_characters_of_every_sort_survive() {
-    for code in (0..0x700)
-        .chain(0x2000..0x2300)
-        .chain(0xfe00..0x1_0010)
-        .chain(0x1_f300..0x1_f310)
-    {
+    for code in (0..0x700).chain(0x2000..0x2300).chain(0xfe00..0x1_0010).chain(0x1_f300..0x1_f310) {
         if let Some(character) = char::from_u32(code) {
             survive(&format!("a{character}"));
         }

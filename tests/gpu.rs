@@ -1,0 +1,159 @@
+//! What a GPU must do that only a GPU can get wrong, next to the laws of tests/laws, which run on it too: steps within the
+//! running error bound from many states, starts with the CPU's bits, fused steps, and shaders that validate.
+
+mod support;
+
+use catchment::random::{Points, Starts};
+use catchment::{Bounds, Plan, Trace};
+use std::sync::Arc;
+use support::bits::{restarts, same, traced};
+use support::catalog::{DIMS, chains, label, points, some_surfaces, surfaces};
+use support::report::Report;
+use support::steps::within_bounds;
+use support::{checks, engines, gpu};
+
+const SEED: u64 = 31;
+
+#[test]
+fn steps_lie_within_the_error_bound() {
+    for backend in engines() {
+        for &precision in backend.precisions() {
+            let mut report = Report::new("steps");
+            // Every chain somewhere, and every surface under some chain.
+            let surfaces = some_surfaces(&[1, 3, 10, 40], backend.share(30, 9));
+            let chains = chains();
+            for (number, surface) in surfaces.iter().enumerate() {
+                for (k, chain) in chains.iter().enumerate() {
+                    if (k + number) % backend.share(3, 4) != 0 {
+                        continue;
+                    }
+                    let bounds = [Bounds::None, Bounds::Clip, Bounds::Reflect, Bounds::Wrap][(k + number / 4) % 4];
+                    let restarts = backend.share(8, 24) as u64;
+                    let trace = Trace { steps: (0..=6).collect(), restarts };
+                    let plan = Plan::new(surface.clone()).optimizer(chain).restarts(restarts).steps(6).seed(SEED).trace(trace);
+                    let plan = plan.bounds(bounds).precision(precision).resolve().expect("a plan");
+                    let (_, traces) = traced(&backend.engine, &plan);
+                    let row = format!("{} {} {} {bounds:?}", backend.name, precision.name(), label(surface));
+                    within_bounds(&mut report, &row, &plan, &traces);
+                }
+            }
+            let share = report.checked as f64 / (report.checked + report.skipped) as f64;
+            println!("{} {}: {:.1} % bounded", backend.name, precision.name(), 100.0 * share);
+            assert!(share > 0.9, "a bound that holds for little says little");
+            report.finish(20_000);
+        }
+    }
+}
+
+#[test]
+fn starts_have_the_same_bits_everywhere() {
+    let Some(gpu) = gpu() else { return };
+    let cpu = catchment::Engine::cpu();
+    let mut report = Report::new("starts");
+    for surface in some_surfaces(&[1, 3, 10, 40], 5) {
+        let dim = surface.dim() as usize;
+        let given = Points::new(dim, points(&surface, 7, SEED).concat()).expect("points");
+        let rules = [
+            Starts::Uniform,
+            Starts::Normal { sd: 0.5 },
+            Starts::Sobol,
+            Starts::LatinHypercube,
+            Starts::Grid,
+            Starts::Points(Arc::new(given)),
+        ];
+        for starts in rules {
+            let plan = Plan::new(surface.clone()).optimizer("sgd(lr=0)").restarts(500).steps(1).seed(SEED).first(17);
+            let plan = plan.starts(starts.clone()).resolve().expect("a plan");
+            // Values may differ by roundings, points may not.
+            let points = |engine| {
+                let mut all = restarts(engine, &plan);
+                all.values_mut().for_each(|r| r.numbers.drain(..3).for_each(drop));
+                all
+            };
+            let row = format!("{} {starts}", label(&surface));
+            same(&mut report, &row, SEED, &points(&cpu), &points(&gpu.engine));
+        }
+    }
+    report.finish(30);
+}
+
+#[test]
+fn fused_steps_equal_single_dispatches() {
+    let mut report = Report::new("fused");
+    let chains = chains();
+    for backend in engines() {
+        let surfaces = some_surfaces(&[1, 3, 10], 6);
+        for (number, chain) in chains.iter().enumerate().filter(|(k, _)| k % backend.share(1, 2) == 0) {
+            let surface = &surfaces[number % surfaces.len()];
+            let plan = Plan::new(surface.clone()).optimizer(chain).restarts(150).steps(12).seed(SEED);
+            // A trace at every step cuts the run into dispatches of one step.
+            let cut = plan.clone().trace(Trace { steps: (0..=12).collect(), restarts: 150 });
+            let (cut, traces) = traced(&backend.engine, &cut.resolve().expect("a plan"));
+            let fused = restarts(&backend.engine, &plan.resolve().expect("a plan"));
+            let row = format!("{} {} {chain}", backend.name, label(surface));
+            same(&mut report, &row, SEED, &fused, &cut);
+            let last = traces.iter().filter(|t| t.0.2 == 12);
+            let ends = last.filter(|(key, x)| support::bits::point(&fused[&(0, key.1)], true) != **x).count();
+            report.require(ends == 0, || format!("{row}: {ends} restarts end elsewhere than in their trace"));
+        }
+    }
+    report.finish(40);
+}
+
+/// Validates WGSL as a browser would, on a thread with a large stack: naga recurses.
+fn validate(text: &str) -> Result<(), String> {
+    std::thread::scope(|scope| {
+        let task = || {
+            let module = naga::front::wgsl::parse_str(text).map_err(|e| e.emit_to_string(text))?;
+            let flags = naga::valid::ValidationFlags::default();
+            let mut validator = naga::valid::Validator::new(flags, naga::valid::Capabilities::default());
+            validator.validate(&module).map(|_| ()).map_err(|e| e.emit_to_string(text))
+        };
+        let builder = std::thread::Builder::new().stack_size(128 << 20);
+        builder.spawn_scoped(scope, task).expect("a thread").join().expect("naga does not panic")
+    })
+}
+
+#[test]
+fn every_shader_validates() {
+    let mut report = Report::new("WGSL");
+    let (mut bytes, mut skipped) = (0, 0);
+    let chains = chains();
+    let bounds = [Bounds::None, Bounds::Clip, Bounds::Reflect, Bounds::Wrap];
+    let mut check = |plan: catchment::PlanBuilder, row: String| {
+        let Ok(plan) = plan.resolve() else {
+            skipped += 1;
+            return;
+        };
+        let text = catchment::wgsl(&plan).expect("prints");
+        bytes += text.len();
+        let verdict = validate(&text);
+        report.require(verdict.is_ok(), || format!("{row}: {}", verdict.err().unwrap_or_default()));
+    };
+    // Every surface in every layout under one chain, the chains taking turns ...
+    for (number, surface) in surfaces(DIMS).into_iter().enumerate() {
+        let chain = &chains[number % chains.len()];
+        let plan = Plan::new(surface.clone()).optimizer(chain).bounds(bounds[number % 4]);
+        check(plan, format!("{} {chain}", label(&surface)));
+    }
+    // ... and every pair in one dimension.
+    for surface in surfaces(&[]) {
+        for chain in &chains {
+            check(Plan::new(surface.clone()).optimizer(chain), format!("{} {chain}", label(&surface)));
+        }
+    }
+    println!("{bytes} bytes of WGSL, {skipped} plans refused");
+    report.finish(1_500);
+}
+
+#[test]
+fn values_of_many_points_lie_within_the_error_bound() {
+    let Some(gpu) = gpu() else { return };
+    let mut report = Report::new("many points");
+    for surface in some_surfaces(&[2, 10], 12) {
+        let points = points(&surface, 1500, SEED);
+        let row = format!("gpu {}", label(&surface));
+        checks::values(&mut report, &gpu.engine, &row, &surface, &surface, &points, catchment::Precision::F32, SEED);
+    }
+    report.finish(60_000);
+}
