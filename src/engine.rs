@@ -46,7 +46,7 @@ pub enum DeviceChoice {
     Cpu,
     /// The best GPU, a software one included.
     Gpu,
-    /// By index in [`devices`], part of its name, or `pci:BUS`.
+    /// By index in [`devices`](crate::devices), part of its name, or `pci:BUS`.
     Named(String),
 }
 

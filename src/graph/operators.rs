@@ -60,7 +60,7 @@ macro_rules! unary_operators {
                 }
             }
 
-            /// The derivative in `f64`, given the argument and the value: written apart from [`Unary::derivative`], so
+            /// The derivative in `f64`, given the argument and the value: written apart from its graph form, so
             /// that one checks the other.
             pub fn slope(self, x: f64, y: f64) -> f64 {
                 match self { $(Unary::$variant => { let f: fn(f64, f64) -> f64 = $slope; f(x, y) }),* }

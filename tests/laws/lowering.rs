@@ -1,11 +1,12 @@
 //! Lowering: straight and looped kernels compute what their graph means, for surfaces and for whole steps.
 
+use crate::support::bounds::{Rounded, Running};
 use crate::support::catalog::{chains, label, points, some_surfaces, surfaces};
 use crate::support::checks;
 use crate::support::interpreter::Lane;
 use crate::support::report::Report;
 use crate::support::steps::{advance, initial_states, lane};
-use catchment::graph::{Bounded, Graph};
+use catchment::graph::Graph;
 use catchment::kernel::{Kernel, Outputs, lower_nest, lower_straight};
 use catchment::step::Evaluation;
 use catchment::{Bounds, Plan, Stopping};
@@ -33,7 +34,7 @@ fn kernels_of_surfaces_equal_their_graphs() {
             *(if form == "loops" { &mut loops } else { &mut straight }) += 1;
             let row = format!("{} {form}", label(&surface));
             for x in points(&surface, 3, SEED) {
-                let lane = Lane::at(x.iter().map(|&v| Bounded::exact(v)).collect());
+                let lane = Lane::at(x.iter().map(|&v| Rounded::exact(v)).collect());
                 checks::kernel(&mut report, &row, &kernel, &evaluation.graph, &outputs, &lane, SEED);
             }
         }
@@ -59,7 +60,7 @@ fn kernels_of_steps_equal_their_graphs() {
             assert_eq!(forms.len(), 2, "{} {chain}", label(&surface));
             for (restart, x) in points(&surface, 2, SEED).iter().enumerate() {
                 // Two steps at the point itself: the second has states that are not the initial ones.
-                let mut states = initial_states::<Bounded>(&plan, 0);
+                let mut states = initial_states::<Rounded>(&plan, 0);
                 for t in [1, 10] {
                     let lane = lane(&plan, 0, restart as u64, t, x, states);
                     for (form, kernel) in &forms {

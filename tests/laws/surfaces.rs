@@ -54,7 +54,7 @@ fn the_gradient_is_the_derivative_by_dual_numbers() {
     let mut report = Report::new("gradient = dual");
     for surface in surfaces(DIMS) {
         for x in points(&surface, 8, SEED) {
-            checks::dual(&mut report, &surface, &x, SEED);
+            checks::dual(&mut report, &surface, &surface, &x, SEED);
         }
     }
     report.finish(8_000);
@@ -65,7 +65,7 @@ fn the_gradient_is_the_limit_of_central_differences() {
     let mut report = Report::new("gradient = difference");
     for surface in surfaces(&[1, 2, 3, 5, 33]) {
         for x in points(&surface, 6, SEED) {
-            checks::differences(&mut report, &surface, &x, SEED);
+            checks::differences(&mut report, &surface, &surface, &x, SEED);
         }
     }
     report.finish(2_500);
@@ -110,7 +110,8 @@ fn engines_evaluate_within_the_error_bound() {
                 let points = points(&surface, count, SEED);
                 checks::values(&mut report, &backend.engine, &row, &surface, &surface, &points, precision, SEED);
             }
-            println!("{} {}", backend.name, precision.name());
+            println!("{} {}: {:.2} % sharp", backend.name, precision.name(), 100.0 * report.sharpness());
+            assert!(report.sharpness() > 0.6, "bounds that are wide say little");
             report.finish(75_000);
         }
     }

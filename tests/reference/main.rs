@@ -6,16 +6,16 @@ mod reference;
 #[path = "../support/mod.rs"]
 mod support;
 
-use catchment::graph::Bounded;
+use catchment::graph::Scalar;
 use catchment::{Plan, Precision, Surface, SurfaceText, Trace};
 use reference::optimizers::{HYPER, OPTIMIZERS};
 use reference::surfaces::SURFACES;
 use reference::transforms::TRANSFORMS;
-use support::bits::traced;
+use support::bounds::Rounded;
 use support::catalog::{label, points};
 use support::engines;
 use support::report::{Place, Report, What};
-use support::steps::{advance, draws, initial_states, lane, program};
+use support::steps::{draws, plain_steps};
 
 const SEED: u64 = 21;
 const RESTARTS: u64 = 12;
@@ -64,31 +64,11 @@ fn surfaces_equal_plain_code() {
     report.finish(20_000);
 }
 
-/// Requires every step of a rule from where the engine stood. The plain code keeps its own states; what it allows is
-/// 1e-12 in `f64`, and in `f32` the running error bound of the step.
-fn steps_equal(report: &mut Report, backend: &support::Backend, precision: Precision, surface: &Surface, plain: reference::surfaces::Surface, chain: &str, rule: &mut dyn FnMut(u64, u64, &mut [f64], &mut [f64])) {
+/// A few steps of a few restarts, all recorded.
+fn plan(surface: &Surface, chain: &str, precision: Precision) -> Plan {
     let trace = Trace { steps: (0..=STEPS).collect(), restarts: RESTARTS };
     let plan = Plan::new(surface.clone()).optimizer(chain).restarts(RESTARTS).steps(STEPS).seed(SEED).trace(trace);
-    let plan = plan.precision(precision).resolve().expect("a plan");
-    let (_, traces) = traced(&backend.engine, &plan);
-    let row = format!("{} {} {} {chain}", backend.name, precision.name(), label(surface));
-    for restart in 0..RESTARTS {
-        let mut states = initial_states::<Bounded>(&plan, 0);
-        for t in 1..=STEPS {
-            let (Some(before), Some(after)) = (traces.get(&(0, restart, t - 1)), traces.get(&(0, restart, t))) else { break };
-            let (mut x, mut gradient) = (before.clone(), vec![0.0; before.len()]);
-            plain(&x, &mut gradient);
-            rule(restart, t, &mut x, &mut gradient);
-            let (bounds, new) = advance(&program(&plan, 0).step, &lane(&plan, 0, restart, t, before, states), t, STEPS);
-            states = new;
-            for (i, (&got, &expected)) in after.iter().zip(&x).enumerate() {
-                let moved = expected.abs() + (expected - before[i]).abs();
-                let bound = if precision == Precision::F64 { 1e-12 * moved } else { bounds[i].error + 1e-12 * moved };
-                let what = What::After { coordinate: i, step: t, restart };
-                report.compare(&Place { row: &row, what, point: before, seed: SEED }, got, expected, bound);
-            }
-        }
-    }
+    plan.precision(precision).resolve().expect("a plan")
 }
 
 #[test]
@@ -102,7 +82,7 @@ fn steps_equal_plain_code() {
                     let given: Vec<String> = names.iter().zip(*numbers).map(|(n, v)| format!("{n}={v}")).collect();
                     let chain = format!("{name}({})", given.join(", "));
                     let mut states = vec![Vec::new(); RESTARTS as usize];
-                    steps_equal(&mut report, &backend, precision, &surface, plain, &chain, &mut |restart, t, x, g| {
+                    plain_steps(&mut report, &backend, &plan(&surface, &chain, precision), plain, &mut |restart, t, x, g| {
                         rule(x, g, &mut states[restart as usize], t as u32, numbers);
                     });
                 }
@@ -122,11 +102,12 @@ fn transforms_equal_plain_code() {
             for (surface, plain) in surfaces(dims) {
                 for (name, given, transform) in TRANSFORMS {
                     let chain = format!("{name}({given}) | sgd(lr={LR})");
-                    let plan = Plan::new(surface.clone()).optimizer(&chain).resolve().expect("a plan");
+                    let step = plan(&surface, &chain, precision).programs()[0].step.clone();
                     let mut states = vec![Vec::new(); RESTARTS as usize];
-                    steps_equal(&mut report, &backend, precision, &surface, plain, &chain, &mut |restart, t, x, g| {
-                        let draws = draws::<f64>(&plan.programs()[0].step, x.len(), SEED, restart, t);
-                        transform(x, g, &mut states[restart as usize], t as f64, draws.first().map_or(&[][..], |d| &d[..]));
+                    plain_steps(&mut report, &backend, &plan(&surface, &chain, precision), plain, &mut |restart, t, x, g| {
+                        let draws = draws::<Rounded>(&step, x.len(), SEED, restart, t);
+                        let draws: Vec<f64> = draws.first().into_iter().flatten().map(|d| d.value()).collect();
+                        transform(x, g, &mut states[restart as usize], t as f64, &draws);
                         for (x, g) in x.iter_mut().zip(g) {
                             *x -= LR * *g;
                         }

@@ -1,12 +1,12 @@
 //! The checks: each compares one thing with another that was made apart from it, and reports. Laws loop over them;
 //! sabotage requires that they report.
 
-use super::bounds::{bounded, element, in_f64};
+use super::bounds::{Rounded, Running, bounded, element};
 use super::catalog::label;
 use super::interpreter::{Lane, interpret};
 use super::oracle::Classic;
 use super::report::{Place, Report, What};
-use catchment::graph::{Bounded, Dual, Graph, Inputs, evaluate};
+use catchment::graph::{Bounded, Dual, Graph, Inputs, NodeId, Scalar, evaluate};
 use catchment::kernel::{Array, Kernel, Outputs};
 use catchment::step::Evaluation;
 use catchment::{Engine, Precision, Surface};
@@ -44,63 +44,66 @@ pub fn oracle(report: &mut Report, engine: &Engine, surface: &Surface, case: &Cl
 }
 
 /// An engine's values and gradients against another surface's formula, within the running error bound: in `f32` the
-/// bound of the simplified graph, in `f64` the scaled bound of the formula as written.
+/// bound of the simplified graph, in `f64` that of the formula as written.
 #[expect(clippy::too_many_arguments, reason = "what identifies a point belongs together")]
 pub fn values(report: &mut Report, engine: &Engine, row: &str, surface: &Surface, truth: &Surface, points: &[Vec<f64>], precision: Precision, seed: u64) {
-    let flat: Vec<f64> = points.iter().flatten().copied().collect();
-    let got = engine.evaluate(surface, &flat, precision).expect("evaluates");
+    let got = engine.evaluate(surface, &points.concat(), precision).expect("evaluates");
     let evaluation = Evaluation::new(truth);
     let n = truth.dim() as usize;
     for (p, x) in points.iter().enumerate() {
-        let expected = match precision {
-            Precision::F32 => bounded(&evaluation.graph, &[evaluation.value, evaluation.gradient], x),
-            Precision::F64 => bounded(truth.graph(), &[truth.value_node(), truth.gradient_node()], x),
-        };
-        let bound = |b: Bounded| if precision == Precision::F64 { in_f64(b.error, b.value) } else { b.error };
         let place = |what| Place { row, what, point: x, seed };
-        report.compare(&place(What::Value), got.value[p], expected[0][0].value, bound(expected[0][0]));
+        let mut compare = |what, got: f64, (expected, bound): (f64, f64)| report.compare(&place(what), got, expected, bound);
+        let (value, gradient) = match precision {
+            Precision::F32 => with_errors::<Bounded>(&evaluation.graph, evaluation.value, evaluation.gradient, x),
+            Precision::F64 => with_errors::<Rounded>(truth.graph(), truth.value_node(), truth.gradient_node(), x),
+        };
+        compare(What::Value, got.value[p], value);
         for i in 0..n {
-            let b = element(&expected[1], i);
-            report.compare(&place(What::Gradient(i)), got.gradient[p * n + i], b.value, bound(b));
+            compare(What::Gradient(i), got.gradient[p * n + i], element(&gradient, i));
         }
     }
+}
+
+/// Value and gradient, each number with its bound.
+fn with_errors<S: Running>(graph: &Graph, value: NodeId, gradient: NodeId, x: &[f64]) -> ((f64, f64), Vec<(f64, f64)>) {
+    let roots = bounded::<S>(graph, &[value, gradient], x);
+    let pair = |s: &S| (s.value(), s.error());
+    (pair(&roots[0][0]), roots[1].iter().map(pair).collect())
 }
 
 /// The simplified graph against the formula as written, in `f64`.
 pub fn simplified(report: &mut Report, surface: &Surface, evaluation: &Evaluation, x: &[f64], seed: u64) {
     let row = label(surface);
-    let raw = bounded(surface.graph(), &[surface.value_node(), surface.gradient_node()], x);
-    let new = bounded(&evaluation.graph, &[evaluation.value, evaluation.gradient], x);
+    let (value, gradient) = with_errors::<Rounded>(surface.graph(), surface.value_node(), surface.gradient_node(), x);
+    let (new_value, new_gradient) = with_errors::<Rounded>(&evaluation.graph, evaluation.value, evaluation.gradient, x);
     let place = |what| Place { row: &row, what, point: x, seed };
-    let mut compare = |what: What, a: Bounded, b: Bounded| {
-        report.compare(&place(what), b.value, a.value, in_f64(a.error + b.error, a.value));
-    };
-    compare(What::Value, raw[0][0], new[0][0]);
+    let mut compare = |what: What, a: (f64, f64), b: (f64, f64)| report.compare(&place(what), b.0, a.0, a.1 + b.1);
+    compare(What::Value, value, new_value);
     for i in 0..x.len() {
-        compare(What::Gradient(i), element(&raw[1], i), element(&new[1], i));
+        compare(What::Gradient(i), element(&gradient, i), element(&new_gradient, i));
     }
 }
 
-/// The gradient against forward-mode derivatives of the value, in `f64`.
-pub fn dual(report: &mut Report, surface: &Surface, x: &[f64], seed: u64) {
+/// The gradient against forward-mode derivatives of the value of `truth`, in `f64`.
+pub fn dual(report: &mut Report, surface: &Surface, truth: &Surface, x: &[f64], seed: u64) {
     let row = label(surface);
-    let gradient = bounded(surface.graph(), &[surface.gradient_node()], x).swap_remove(0);
+    let gradient = bounded::<Rounded>(surface.graph(), &[surface.gradient_node()], x).swap_remove(0);
     let n = x.len();
     // All coordinates of a short point; of a long one both ends and a stride between.
     for i in (0..n).filter(|&i| n <= 10 || i < 2 || i + 2 >= n || i % 17 == 0) {
         let seeded: Vec<Dual> =
             x.iter().enumerate().map(|(j, &value)| Dual { value, slope: f64::from(u8::from(i == j)) }).collect();
         let inputs = Inputs { x: &seeded, ..Inputs::default() };
-        let slope = evaluate(surface.graph(), &[surface.value_node()], &inputs)[0][0].slope;
+        let slope = evaluate(truth.graph(), &[truth.value_node()], &inputs)[0][0].slope;
         let b = element(&gradient, i);
         // Forward mode rounds in another order: the bound of one is doubled for both.
         let place = Place { row: &row, what: What::Gradient(i), point: x, seed };
-        report.compare(&place, b.value, slope, 2.0 * in_f64(b.error, b.value));
+        report.compare(&place, b.value(), slope, 2.0 * b.error());
     }
 }
 
-/// The gradient against central differences, where these settle.
-pub fn differences(report: &mut Report, surface: &Surface, x: &[f64], seed: u64) {
+/// The gradient against central differences of the value of `truth`, where these settle.
+pub fn differences(report: &mut Report, surface: &Surface, truth: &Surface, x: &[f64], seed: u64) {
     let row = label(surface);
     let (_, gradient) = surface.evaluate(x);
     let scale = norm(&gradient);
@@ -109,7 +112,7 @@ pub fn differences(report: &mut Report, surface: &Surface, x: &[f64], seed: u64)
         let along = |h: f64| {
             let mut y = x.to_vec();
             y[i] += h;
-            value(surface, &y)
+            value(truth, &y)
         };
         let width = surface.domain().hi[i] - surface.domain().lo[i];
         let (slope, error) = ridders(along, 1e-3 * width);
@@ -187,9 +190,9 @@ pub fn minimum(report: &mut Report, surface: &Surface, samples: &[Vec<f64>], see
 }
 
 /// A kernel against the reference evaluator of the graph that it was lowered from, in `f64` on one lane.
-pub fn kernel(report: &mut Report, row: &str, kernel: &Kernel, graph: &Graph, outputs: &Outputs, lane: &Lane<Bounded>, seed: u64) {
-    let plain = |v: &[Bounded]| v.iter().map(|b| b.value).collect::<Vec<f64>>();
-    let all = |v: &[Vec<Bounded>]| v.iter().map(|v| plain(v)).collect::<Vec<_>>();
+pub fn kernel(report: &mut Report, row: &str, kernel: &Kernel, graph: &Graph, outputs: &Outputs, lane: &Lane<Rounded>, seed: u64) {
+    let plain = |v: &[Rounded]| v.iter().map(|r| r.value()).collect::<Vec<f64>>();
+    let all = |v: &[Vec<Rounded>]| v.iter().map(|v| plain(v)).collect::<Vec<_>>();
     let number = Lane {
         x: plain(&lane.x),
         states: all(&lane.states),
@@ -208,9 +211,9 @@ pub fn kernel(report: &mut Report, row: &str, kernel: &Kernel, graph: &Graph, ou
         ..Inputs::default()
     };
     let expected = evaluate(graph, &roots, &inputs);
-    let mut compare = |what: What, got: f64, b: Bounded| {
+    let mut compare = |what: What, got: f64, expected: Rounded| {
         let place = Place { row, what, point: &number.x, seed };
-        report.compare(&place, got, b.value, in_f64(b.error, b.value));
+        report.compare(&place, got, expected.value(), expected.error());
     };
     for ((array, _), values) in outputs.arrays.iter().zip(&expected) {
         let got = &left.arrays[array];

@@ -64,3 +64,17 @@ pub fn gpu() -> Option<Backend> {
         }
     }
 }
+
+/// Validates WGSL as a browser would, on a thread with a large stack: naga recurses.
+pub fn validate(text: &str) -> Result<(), String> {
+    std::thread::scope(|scope| {
+        let task = || {
+            let module = naga::front::wgsl::parse_str(text).map_err(|e| e.emit_to_string(text))?;
+            let flags = naga::valid::ValidationFlags::default();
+            let mut validator = naga::valid::Validator::new(flags, naga::valid::Capabilities::default());
+            validator.validate(&module).map(|_| ()).map_err(|e| e.emit_to_string(text))
+        };
+        let builder = std::thread::Builder::new().stack_size(128 << 20);
+        builder.spawn_scoped(scope, task).expect("a thread").join().expect("naga does not panic")
+    })
+}

@@ -49,13 +49,15 @@ pub struct Report {
     pub checked: usize,
     /// Comparisons that could not be made: a bound that is not finite, a value that overflows.
     pub skipped: usize,
+    /// Comparisons whose bound is at most 1e-4 of the value, or of 1: those that say much.
+    pub sharp: usize,
     /// The largest error in units of its bound, and where.
     worst: (f64, String),
 }
 
 impl Report {
     pub fn new(law: &'static str) -> Report {
-        Report { law, failures: Vec::new(), checked: 0, skipped: 0, worst: (0.0, String::new()) }
+        Report { law, failures: Vec::new(), checked: 0, skipped: 0, sharp: 0, worst: (0.0, String::new()) }
     }
 
     /// Requires `|got - expected| <= bound`; a bound that is not finite is a skip, never a pass.
@@ -65,6 +67,7 @@ impl Report {
             return;
         }
         self.checked += 1;
+        self.sharp += usize::from(bound <= 1e-4 * expected.abs().max(1.0));
         let error = (got - expected).abs();
         if error <= bound {
             if error > self.worst.0 * bound {
@@ -95,6 +98,16 @@ impl Report {
     /// How many comparisons failed.
     pub fn failed(&self) -> usize {
         self.failures.len()
+    }
+
+    /// The latest failure.
+    pub fn last(&self) -> Option<&str> {
+        self.failures.last().map(String::as_str)
+    }
+
+    /// The share of all comparisons, skipped ones too, whose bound says much.
+    pub fn sharpness(&self) -> f64 {
+        self.sharp as f64 / (self.checked + self.skipped).max(1) as f64
     }
 
     /// Prints the counts and fails if anything failed, or if fewer than `least` comparisons were made: a law that checks

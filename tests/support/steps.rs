@@ -1,10 +1,12 @@
 //! One optimizer step outside every engine: the inputs that a step's graph takes, and the graph over any scalar.
 
-use super::bits::Traces;
-use super::bounds::{element, in_f64};
+use super::Backend;
+use super::bits::{Traces, traced};
+use super::bounds::{Rounded, Running, element};
+use super::catalog::label;
 use super::interpreter::Lane;
 use super::report::{Place, Report, What};
-use catchment::graph::{Binary, Bounded, Graph, Input, Inputs, Law, Node, NodeId, Scalar, Unary, evaluate};
+use catchment::graph::{Binary, Bounded, DIVERGED, Graph, Input, Inputs, Law, Node, NodeId, Scalar, Unary, evaluate};
 use catchment::kernel::Array;
 use catchment::optimizer::HyperValue;
 use catchment::random::{Purpose, Stream, normal_pair_f64, uniform};
@@ -12,32 +14,25 @@ use catchment::step::Step;
 use catchment::{Plan, Precision};
 use std::collections::BTreeSet;
 
-/// A number as a run in this precision has it.
-pub trait Given: Scalar {
-    /// What the run holds exactly: a coordinate, a drawn hyperparameter.
-    fn exact(value: f64) -> Self;
-    /// What the host rounds to the run's precision.
+/// What a run in this precision holds.
+pub trait Given: Running {
+    /// What the host computes in `f64` and rounds to the run's precision.
     fn rounded(value: f64) -> Self;
     /// Two normal draws from two words.
     fn normal(first: u32, second: u32) -> [Self; 2];
 }
 
-impl Given for f64 {
-    fn exact(value: f64) -> f64 {
-        value
+impl Given for Rounded {
+    fn rounded(value: f64) -> Rounded {
+        Rounded::exact(value)
     }
-    fn rounded(value: f64) -> f64 {
-        value
-    }
-    fn normal(first: u32, second: u32) -> [f64; 2] {
-        normal_pair_f64(first, second).into()
+    fn normal(first: u32, second: u32) -> [Rounded; 2] {
+        let (a, b) = normal_pair_f64(first, second);
+        [a, b].map(Rounded::exact)
     }
 }
 
 impl Given for Bounded {
-    fn exact(value: f64) -> Bounded {
-        Bounded::exact(value)
-    }
     fn rounded(value: f64) -> Bounded {
         Bounded::rounded(value)
     }
@@ -158,28 +153,75 @@ pub fn advance<S: Scalar>(step: &Step, lane: &Lane<S>, t: u64, steps: u64) -> (V
 }
 
 /// Walks a recorded descent and requires of every step that it lies within the error bound of the same step from the
-/// same point. The states are carried along by their own bounds; in `f64` the bound is the scaled one.
+/// same point. The states are carried along by their own bounds.
 pub fn within_bounds(report: &mut Report, row: &str, plan: &Plan, traces: &Traces) {
-    let double = plan.precision() == Precision::F64;
+    match plan.precision() {
+        Precision::F32 => within::<Bounded>(report, row, plan, traces),
+        Precision::F64 => within::<Rounded>(report, row, plan, traces),
+    }
+}
+
+fn within<S: Given>(report: &mut Report, row: &str, plan: &Plan, traces: &Traces) {
     for configuration in 0..plan.configurations().len() {
         let step = &program(plan, configuration).step;
         let row = format!("{row} {}", plan.configurations()[configuration].text);
         for restart in plan.first()..plan.first() + plan.trace().restarts {
-            let mut states = initial_states::<Bounded>(plan, configuration);
+            let mut states = initial_states::<S>(plan, configuration);
             for t in 1..=plan.steps() {
-                let (Some(x), Some(after)) =
-                    (traces.get(&(configuration, restart, t - 1)), traces.get(&(configuration, restart, t)))
-                else {
-                    break;
-                };
+                let Some(x) = traces.get(&(configuration, restart, t - 1)) else { break };
                 let lane = lane(plan, configuration, restart, t, x, states);
                 let (next, new) = advance(step, &lane, t, plan.steps());
                 states = new;
+                let Some(after) = traces.get(&(configuration, restart, t)) else {
+                    // A surface may be undefined at the point itself; a step that is fine stops nobody.
+                    let fine = next.iter().all(|b| b.value().abs() + b.error() < 0.9 * DIVERGED);
+                    let defined = plan.surface().evaluate(x).1.iter().all(|g| g.is_finite());
+                    report.require(!(fine && defined), || format!("{row}: restart {restart} stops before step {t} at {x:?}"));
+                    break;
+                };
                 for (i, (b, &got)) in next.iter().zip(after).enumerate() {
-                    let bound = if double { in_f64(b.error, b.value) } else { b.error };
                     let what = What::After { coordinate: i, step: t, restart };
-                    report.compare(&Place { row: &row, what, point: x, seed: plan.seed() }, got, b.value, bound);
+                    report.compare(&Place { row: &row, what, point: x, seed: plan.seed() }, got, b.value(), b.error());
                 }
+            }
+        }
+    }
+}
+
+/// Plain code of a surface: the value, and the gradient in its place.
+pub type PlainSurface = fn(&[f64], &mut [f64]) -> f64;
+
+/// Requires every recorded step to equal plain code, from where the engine stood: `rule(restart, t, x, gradient)` moves
+/// `x` and keeps its own states. It may be off by 1e-12 in `f64`, and in `f32` by the running error bound of the step.
+pub fn plain_steps(
+    report: &mut Report,
+    backend: &Backend,
+    plan: &Plan,
+    surface: PlainSurface,
+    rule: &mut dyn FnMut(u64, u64, &mut [f64], &mut [f64]),
+) {
+    let (_, traces) = traced(&backend.engine, plan);
+    let chain = &plan.configurations()[0].text;
+    let row = format!("{} {} {} {chain}", backend.name, plan.precision().name(), label(plan.surface()));
+    for restart in 0..plan.trace().restarts {
+        let mut states = initial_states::<Bounded>(plan, 0);
+        for t in 1..=plan.steps() {
+            let Some(before) = traces.get(&(0, restart, t - 1)) else { break };
+            let (mut x, mut gradient) = (before.clone(), vec![0.0; before.len()]);
+            surface(&x, &mut gradient);
+            rule(restart, t, &mut x, &mut gradient);
+            let Some(after) = traces.get(&(0, restart, t)) else {
+                let fine = x.iter().all(|v| v.abs() < 0.9 * DIVERGED);
+                report.require(!fine, || format!("{row}: restart {restart} stops before step {t} at {before:?}"));
+                break;
+            };
+            let (bounds, new) = advance(&program(plan, 0).step, &lane(plan, 0, restart, t, before, states), t, plan.steps());
+            states = new;
+            for (i, (&got, &expected)) in after.iter().zip(&x).enumerate() {
+                let rounding = 1e-12 * (expected.abs() + (expected - before[i]).abs());
+                let bound = if plan.precision() == Precision::F64 { rounding } else { bounds[i].error + rounding };
+                let what = What::After { coordinate: i, step: t, restart };
+                report.compare(&Place { row: &row, what, point: before, seed: plan.seed() }, got, expected, bound);
             }
         }
     }
