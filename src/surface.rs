@@ -160,13 +160,13 @@ impl SurfaceText {
     /// The dimension, or `None` where it is free.
     pub fn dim(&self) -> Option<u32> {
         let free = self.parsed.parameters.iter().flat_map(|p| &p.dims).any(|d| matches!(d, Dim::Free { .. }));
-        (!free).then(|| self.sizes(0).iter().sum())
+        (!free).then(|| self.total(0))
     }
 
     /// The smallest dimension: the fixed one where there is one.
     pub fn smallest_dim(&self) -> u32 {
         let (least, _) = self.free_rule();
-        self.dim().unwrap_or_else(|| self.sizes(least).iter().sum())
+        self.dim().unwrap_or_else(|| self.total(least))
     }
 
     /// Coordinates of each parameter for a free dimension of `n`.
@@ -175,7 +175,12 @@ impl SurfaceText {
             Dim::Free { .. } => n,
             Dim::Fixed { value, .. } => value,
         };
-        self.parsed.parameters.iter().map(|p| p.dims.iter().map(size).product()).collect()
+        self.parsed.parameters.iter().map(|p| p.dims.iter().map(size).fold(1, u32::saturating_mul)).collect()
+    }
+
+    /// Coordinates of all parameters; at most `u32::MAX`.
+    fn total(&self, n: u32) -> u32 {
+        self.sizes(n).into_iter().fold(0, u32::saturating_add)
     }
 
     /// The least and the multiple of the free dimension.
@@ -192,18 +197,21 @@ impl SurfaceText {
     /// # Errors
     /// [`Error::DimensionMissing`], [`Error::Dimension`], or [`Error::Formula`] where shapes do not fit.
     pub fn at(&self, dim: Option<u32>) -> Result<Surface, Error> {
-        let fixed: u32 = self.sizes(0).iter().sum();
+        let fixed = self.total(0);
         let rule = |dim, rule| Err(Error::Dimension { surface: self.name.clone(), dim, rule });
         let (least, multiple) = self.free_rule();
         let n = match (self.dim(), dim) {
             (Some(own), Some(dim)) if own != dim => return rule(dim, DimensionRule::Fixed(own)),
+            (Some(own), _) if own > MAX_DIM => return rule(own, DimensionRule::AtMost(MAX_DIM)),
             (Some(own), _) => own,
             (None, None) => {
                 return Err(Error::DimensionMissing { surface: self.name.clone(), minimum: self.smallest_dim() });
             }
             (None, Some(dim)) if dim > MAX_DIM => return rule(dim, DimensionRule::AtMost(MAX_DIM)),
             // `-d` is the length of the whole parameter vector.
-            (None, Some(dim)) if dim < fixed + least => return rule(dim, DimensionRule::AtLeast(fixed + least)),
+            (None, Some(dim)) if dim < fixed.saturating_add(least) => {
+                return rule(dim, DimensionRule::AtLeast(fixed.saturating_add(least)));
+            }
             (None, Some(dim)) if !(dim - fixed).is_multiple_of(multiple) => {
                 return rule(dim, DimensionRule::MultipleOf(multiple));
             }

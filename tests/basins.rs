@@ -46,13 +46,19 @@ fn the_global_basin_has_its_share() {
                 let (n, p) = (n as f64, share().powi(dim as i32));
                 // 99.9 % of a binomial's draws are within 3.29 standard deviations.
                 let half = 3.29 * (p * (1.0 - p) / n).sqrt() + 0.5 / n;
-                println!("{} d={dim} seed {seed}: {} of {n}, {:.6} ± {half:.6} expected", backend.name, success.count, p);
+                println!(
+                    "{} d={dim} seed {seed}: {} of {n}, {:.6} ± {half:.6} expected",
+                    backend.name, success.count, p
+                );
                 report.require((success.fraction - p).abs() <= half, || {
                     format!("{} d={dim} seed {seed}: share {}, not {p} ± {half}", backend.name, success.fraction)
                 });
                 let [lo, hi] = success.interval;
                 report.require(lo < success.fraction && success.fraction < hi && hi - lo < 2.0 * half, || {
-                    format!("{} d={dim} seed {seed}: the interval {lo}..{hi} is not around {}", backend.name, success.fraction)
+                    format!(
+                        "{} d={dim} seed {seed}: the interval {lo}..{hi} is not around {}",
+                        backend.name, success.fraction
+                    )
                 });
             }
         }

@@ -30,7 +30,8 @@ fn steps_lie_within_the_error_bound() {
                     let bounds = [Bounds::None, Bounds::Clip, Bounds::Reflect, Bounds::Wrap][(k + number / 4) % 4];
                     let restarts = backend.share(8, 24) as u64;
                     let trace = Trace { steps: (0..=6).collect(), restarts };
-                    let plan = Plan::new(surface.clone()).optimizer(chain).restarts(restarts).steps(6).seed(SEED).trace(trace);
+                    let plan =
+                        Plan::new(surface.clone()).optimizer(chain).restarts(restarts).steps(6).seed(SEED).trace(trace);
                     let plan = plan.bounds(bounds).precision(precision).resolve().expect("a plan");
                     let (_, traces) = traced(&backend.engine, &plan);
                     let row = format!("{} {} {} {bounds:?}", backend.name, precision.name(), label(surface));

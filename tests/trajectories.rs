@@ -39,7 +39,9 @@ fn chain(case: &Trajectory) -> String {
     let moments = || format!("{}, beta1={}, beta2={}", rate(), hyper("b1"), hyper("b2"));
     match (case.framework.as_str(), case.optimizer.as_str()) {
         ("torch", "sgd") if hyper("momentum") == 0.0 => decayed(format!("sgd(lr={})", hyper("lr"))),
-        ("torch", "sgd") if is("nesterov") => decayed(format!("nesterov(lr={}, beta={})", hyper("lr"), hyper("momentum"))),
+        ("torch", "sgd") if is("nesterov") => {
+            decayed(format!("nesterov(lr={}, beta={})", hyper("lr"), hyper("momentum")))
+        }
         ("torch", "sgd") => {
             let (lr, beta, dampening) = (hyper("lr"), hyper("momentum"), hyper("dampening"));
             decayed(format!("momentum(lr={lr}, beta={beta}, dampening={dampening})"))
@@ -56,7 +58,13 @@ fn chain(case: &Trajectory) -> String {
         ("torch", "adam") if is("amsgrad") => adam("amsgrad"),
         ("torch", "adam") => decayed(adam("adam")),
         ("torch", "adamw") => {
-            let decay = format!("lr={}, {}, eps={}, weight_decay={}", hyper("lr"), betas(), hyper("eps"), hyper("weight_decay"));
+            let decay = format!(
+                "lr={}, {}, eps={}, weight_decay={}",
+                hyper("lr"),
+                betas(),
+                hyper("eps"),
+                hyper("weight_decay")
+            );
             if is("amsgrad") { file("adamw_amsgrad", decay) } else { format!("adamw({decay})") }
         }
         ("torch", "adamax" | "radam") => adam(&case.optimizer),
@@ -102,7 +110,8 @@ fn groups() -> Vec<Group> {
     for case in trajectories() {
         let name = SURFACES.iter().find(|s| s.0 == case.surface).expect("a surface").1;
         let surface = || Surface::named(name, Some(case.dim)).expect("a catalog surface");
-        let group = groups.entry(case.surface.clone()).or_insert_with(|| Group { surface: surface(), cases: Vec::new() });
+        let group =
+            groups.entry(case.surface.clone()).or_insert_with(|| Group { surface: surface(), cases: Vec::new() });
         group.cases.push(case);
     }
     groups.into_values().collect()
@@ -161,7 +170,10 @@ fn descents_follow_the_frameworks() {
                         report.require(off <= tolerance, || {
                             let row = format!("{} {} {}", backend.name, precision.name(), case.id);
                             let chain = chain(case);
-                            format!("{row} t={}: {x:?}, not {:?} (off by {off:e}, bound {tolerance:e}; {chain})", record.step, record.x)
+                            format!(
+                                "{row} t={}: {x:?}, not {:?} (off by {off:e}, bound {tolerance:e}; {chain})",
+                                record.step, record.x
+                            )
                         });
                     }
                 }
@@ -200,7 +212,10 @@ fn blow_ups_happen_when_the_frameworks_do() {
                     let before = blowup > 1 && large(blowup - 1);
                     report.require(large(blowup) && !before, || {
                         let row = format!("{} {} {}", backend.name, precision.name(), case.id);
-                        format!("{row}: blows up elsewhere than at step {blowup}: before {before}, then {}", large(blowup))
+                        format!(
+                            "{row}: blows up elsewhere than at step {blowup}: before {before}, then {}",
+                            large(blowup)
+                        )
                     });
                 }
             }

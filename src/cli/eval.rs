@@ -5,7 +5,7 @@ use super::{Failure, Terminal, files, interrupt, points};
 use catchment::random::{Points, StartsError};
 use catchment::report::json::{Device, Eval, EvalPoint};
 use catchment::report::{Align, Format, OutputFile, Table, count, json, number, point, summary};
-use catchment::{Engine, Error, Precision, Surface};
+use catchment::{Engine, Precision, Surface};
 use clap::Args;
 use std::io;
 use std::path::PathBuf;

@@ -21,7 +21,7 @@ fn rows(backend: &Backend, count: usize) -> Vec<(Surface, Vec<String>)> {
     let mut rows: Vec<(Surface, Vec<String>)> = surfaces.into_iter().map(|s| (s, Vec::new())).collect();
     for (i, chain) in chains().into_iter().enumerate() {
         for k in 0..2 {
-            if backend.name == "cpu" || (k == 0 && (i + count) % 3 == 0) {
+            if backend.name == "cpu" || (k == 0 && (i + count).is_multiple_of(3)) {
                 rows[(2 * i + k) % count].1.push(chain.clone());
             }
         }
@@ -150,7 +150,11 @@ fn a_short_run_is_the_beginning_of_a_long_one() {
                         let seen = traces.get(&(*configuration, *restart, steps));
                         report.require(seen == Some(&end), || {
                             let chain = &long.configurations()[*configuration].text;
-                            format!("{} {} {chain}: restart {restart} ends at {end:?}, not at {seen:?}", backend.name, label(&surface))
+                            format!(
+                                "{} {} {chain}: restart {restart} ends at {end:?}, not at {seen:?}",
+                                backend.name,
+                                label(&surface)
+                            )
                         });
                     }
                 }
@@ -190,7 +194,9 @@ fn fingerprint() {
     for precision in [Precision::F32, Precision::F64] {
         for (surface, chains) in rows(&cpu(), 12) {
             let plan = plan(&surface, &chains, 150, 20).precision(precision).resolve().expect("a plan");
-            restarts(&Engine::cpu(), &plan).iter().for_each(|(key, r)| (key, &r.numbers, r.status, r.steps).hash(&mut hasher));
+            restarts(&Engine::cpu(), &plan)
+                .iter()
+                .for_each(|(key, r)| (key, &r.numbers, r.status, r.steps).hash(&mut hasher));
         }
     }
     println!("fingerprint {:016x} {}", hasher.finish(), Engine::cpu().device().driver);

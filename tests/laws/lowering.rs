@@ -52,7 +52,8 @@ fn kernels_of_steps_equal_their_graphs() {
         for (number, chain) in chains().into_iter().enumerate() {
             // The bounds take turns.
             let bounds = [Bounds::None, Bounds::Clip, Bounds::Reflect, Bounds::Wrap][number % 4];
-            let plan = Plan::new(surface.clone()).optimizer(&chain).bounds(bounds).stopping(stopping).steps(12).seed(SEED);
+            let plan =
+                Plan::new(surface.clone()).optimizer(&chain).bounds(bounds).stopping(stopping).steps(12).seed(SEED);
             let plan = plan.resolve().expect("a plan");
             let step = &plan.programs()[0].step;
             let outputs = step.outputs();

@@ -132,9 +132,10 @@ fn drawn_hyperparameters_are_in_range_and_each_restart_s_own() {
     let mut report = Report::new("drawn hyperparameters");
     for backend in engines() {
         for surface in some_surfaces(&[2, 5], 4) {
-            let plan = Plan::new(surface.clone()).restarts(400).seed(SEED).steps(3).optimizer(
-                "noise(sigma=uniform(0.5, 2)) | adam(lr=log_uniform(1e-5, 1e-1), beta1=uniform(0.8, 0.95))",
-            );
+            let plan =
+                Plan::new(surface.clone()).restarts(400).seed(SEED).steps(3).optimizer(
+                    "noise(sigma=uniform(0.5, 2)) | adam(lr=log_uniform(1e-5, 1e-1), beta1=uniform(0.8, 0.95))",
+                );
             let plan = plan.resolve().expect("a plan");
             let slots = &plan.configurations()[0].chain.hyper;
             let slot = |label: &str| slots.iter().position(|s| s.label == label).expect("a slot");
@@ -149,10 +150,14 @@ fn drawn_hyperparameters_are_in_range_and_each_restart_s_own() {
                 }
                 small += usize::from(drawn[slot("lr")] < 1e-3);
                 let again = plan.drawn(0, restart);
-                report.require(drawn.iter().zip(&again).all(|(a, b)| a.to_bits() == b.to_bits()), || "drawn anew".to_owned());
+                report.require(drawn.iter().zip(&again).all(|(a, b)| a.to_bits() == b.to_bits()), || {
+                    "drawn anew".to_owned()
+                });
             }
             // Half of the decades: 200 of 400, five standard deviations of 10 on either side.
-            report.require((150..=250).contains(&small), || format!("{small} of 400 rates below the middle of their decades"));
+            report.require((150..=250).contains(&small), || {
+                format!("{small} of 400 rates below the middle of their decades")
+            });
             let a = restarts(&backend.engine, &plan);
             let b = restarts(&backend.engine, &plan);
             crate::support::bits::same(&mut report, &label(&surface), SEED, &a, &b);
@@ -165,7 +170,8 @@ fn drawn_hyperparameters_are_in_range_and_each_restart_s_own() {
 fn a_drawn_rate_is_the_rate_of_the_step() {
     let mut report = Report::new("drawn rates are used");
     for backend in engines() {
-        let bowl = catchment::Surface::formula("sum(x^2)", catchment::random::Domain::cube(3, 1.0, 2.0)).expect("a bowl");
+        let bowl =
+            catchment::Surface::formula("sum(x^2)", catchment::random::Domain::cube(3, 1.0, 2.0)).expect("a bowl");
         let plan = Plan::new(bowl).restarts(300).seed(SEED).steps(1).trace(Trace { steps: vec![0], restarts: 300 });
         let plan = plan.optimizer("sgd(lr=log_uniform(1e-3, 0.4))").resolve().expect("a plan");
         let (ends, traces) = traced(&backend.engine, &plan);

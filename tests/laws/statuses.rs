@@ -26,7 +26,10 @@ fn cases() -> Vec<(Status, PlanBuilder)> {
         (Status::MaxSteps, bowl().optimizer("sgd(lr=1e-4)")),
         // Tripled at every step.
         (Status::Diverged, on("-sum(x^2)", 1.0, 2.0).optimizer("sgd(lr=1)")),
-        (Status::Diverged, on("-sum(x^2)", 1.0, 2.0).optimizer("sgd(lr=1)").stopping(stopping(Some(1e-3), Some(0.0), None))),
+        (
+            Status::Diverged,
+            on("-sum(x^2)", 1.0, 2.0).optimizer("sgd(lr=1)").stopping(stopping(Some(1e-3), Some(0.0), None)),
+        ),
         // e^(x^2) overflows both precisions from the start.
         (Status::Nonfinite, on("exp(sum(x^2))", 30.0, 40.0).optimizer("sgd(lr=0.1)")),
         // The first step leaves the logarithm's domain; the gradient there is NaN.
@@ -46,9 +49,14 @@ fn every_status_has_its_cause() {
                 for ((_, restart), end) in &restarts(&backend.engine, &plan) {
                     let x = point(end, single);
                     report.require(end.status == expected as u8, || {
-                        format!("{row}: restart {restart} ended with {}, not {expected:?}, at {x:?} after {} steps", end.status, end.steps)
+                        format!(
+                            "{row}: restart {restart} ended with {}, not {expected:?}, at {x:?} after {} steps",
+                            end.status, end.steps
+                        )
                     });
-                    report.require(x.iter().all(|v| v.abs() <= 1e18), || format!("{row}: restart {restart} is left at {x:?}"));
+                    report.require(x.iter().all(|v| v.abs() <= 1e18), || {
+                        format!("{row}: restart {restart} is left at {x:?}")
+                    });
                     let whole = end.steps == plan.steps() as u32;
                     report.require(whole == (expected == Status::MaxSteps), || format!("{row}: {} steps", end.steps));
                 }
@@ -63,7 +71,9 @@ fn a_stopped_restart_keeps_what_stopped_it() {
     let mut report = Report::new("where restarts stop");
     for backend in engines() {
         for &precision in backend.precisions() {
-            let number = |b: u64| if precision == Precision::F32 { f64::from(f32::from_bits(b as u32)) } else { f64::from_bits(b) };
+            let number = |b: u64| {
+                if precision == Precision::F32 { f64::from(f32::from_bits(b as u32)) } else { f64::from_bits(b) }
+            };
             for (expected, plan) in cases() {
                 let stopping = plan.clone().resolve().expect("a plan").stopping();
                 let plan = plan.precision(precision).resolve().expect("a plan");
@@ -107,10 +117,14 @@ fn a_restart_that_diverges_harms_no_neighbour() {
                     own.map(|(_, end)| end.clone()).collect::<Vec<_>>()
                 };
                 let bad = ends(&among, &|r| r % 3 == 1);
-                report.require(bad.iter().all(|end| end.status == Status::Diverged as u8), || "a bad start survives".to_owned());
+                report.require(bad.iter().all(|end| end.status == Status::Diverged as u8), || {
+                    "a bad start survives".to_owned()
+                });
                 let (alone, among) = (ends(&alone, &|_| true), ends(&among, &|r| r % 3 != 1));
                 for (k, (a, b)) in alone.iter().zip(&among).enumerate() {
-                    report.require(a == b, || format!("{} {}: good start {k}\n  {a:?}\n  {b:?}", backend.name, precision.name()));
+                    report.require(a == b, || {
+                        format!("{} {}: good start {k}\n  {a:?}\n  {b:?}", backend.name, precision.name())
+                    });
                 }
             }
         }

@@ -3,8 +3,8 @@
 use crate::support::catalog::{DIMS, is_linear, label, points, surfaces};
 use crate::support::report::Report;
 use crate::support::{checks, engines};
-use catchment::step::Evaluation;
 use catchment::Surface;
+use catchment::step::Evaluation;
 
 const SEED: u64 = 11;
 

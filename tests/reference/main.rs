@@ -22,8 +22,14 @@ const RESTARTS: u64 = 12;
 const STEPS: u64 = 8;
 
 /// Numbers for [`HYPER`]'s names that are not the defaults, row by row.
-const NUMBERS: &[&[f64]] =
-    &[&[0.003], &[0.002, 0.8, 0.25], &[0.002, 0.85], &[0.1, 0.02, 0.3, 1e-6], &[0.02, 0.9, 1e-5, 0.4], &[0.03, 0.85, 0.95, 1e-6]];
+const NUMBERS: &[&[f64]] = &[
+    &[0.003],
+    &[0.002, 0.8, 0.25],
+    &[0.002, 0.85],
+    &[0.1, 0.02, 0.3, 1e-6],
+    &[0.02, 0.9, 1e-5, 0.4],
+    &[0.03, 0.85, 0.95, 1e-6],
+];
 
 /// The plain surfaces in each of these dimensions that they allow.
 fn surfaces(dims: &[u32]) -> Vec<(Surface, reference::surfaces::Surface)> {
@@ -82,9 +88,15 @@ fn steps_equal_plain_code() {
                     let given: Vec<String> = names.iter().zip(*numbers).map(|(n, v)| format!("{n}={v}")).collect();
                     let chain = format!("{name}({})", given.join(", "));
                     let mut states = vec![Vec::new(); RESTARTS as usize];
-                    plain_steps(&mut report, &backend, &plan(&surface, &chain, precision), plain, &mut |restart, t, x, g| {
-                        rule(x, g, &mut states[restart as usize], t as u32, numbers);
-                    });
+                    plain_steps(
+                        &mut report,
+                        &backend,
+                        &plan(&surface, &chain, precision),
+                        plain,
+                        &mut |restart, t, x, g| {
+                            rule(x, g, &mut states[restart as usize], t as u32, numbers);
+                        },
+                    );
                 }
             }
         }
@@ -104,14 +116,20 @@ fn transforms_equal_plain_code() {
                     let chain = format!("{name}({given}) | sgd(lr={LR})");
                     let step = plan(&surface, &chain, precision).programs()[0].step.clone();
                     let mut states = vec![Vec::new(); RESTARTS as usize];
-                    plain_steps(&mut report, &backend, &plan(&surface, &chain, precision), plain, &mut |restart, t, x, g| {
-                        let draws = draws::<Rounded>(&step, x.len(), SEED, restart, t);
-                        let draws: Vec<f64> = draws.first().into_iter().flatten().map(|d| d.value()).collect();
-                        transform(x, g, &mut states[restart as usize], t as f64, &draws);
-                        for (x, g) in x.iter_mut().zip(g) {
-                            *x -= LR * *g;
-                        }
-                    });
+                    plain_steps(
+                        &mut report,
+                        &backend,
+                        &plan(&surface, &chain, precision),
+                        plain,
+                        &mut |restart, t, x, g| {
+                            let draws = draws::<Rounded>(&step, x.len(), SEED, restart, t);
+                            let draws: Vec<f64> = draws.first().into_iter().flatten().map(|d| d.value()).collect();
+                            transform(x, g, &mut states[restart as usize], t as f64, &draws);
+                            for (x, g) in x.iter_mut().zip(g) {
+                                *x -= LR * *g;
+                            }
+                        },
+                    );
                 }
             }
         }

@@ -66,11 +66,7 @@ pub fn ackley(x: &[f64], gradient: &mut [f64]) -> f64 {
     let hole = 20.0 * (-0.2 * root).exp();
     let waves = cosines.exp();
     for i in 0..x.len() {
-        let slope = if root > 0.0 {
-            0.2 * hole * x[i] / (n * root)
-        } else {
-            0.0
-        };
+        let slope = if root > 0.0 { 0.2 * hole * x[i] / (n * root) } else { 0.0 };
         gradient[i] = slope + waves * 2.0 * PI * (2.0 * PI * x[i]).sin() / n;
     }
     20.0 - hole + E - waves

@@ -20,7 +20,7 @@ pub const TRANSFORMS: &[(&str, &str, Transform)] = &[
     }),
     ("perturb", "every=3, radius=0.2, below=100", |x, g, _, t, draws| {
         let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
-        if t as u64 % 3 == 0 && norm < 100.0 {
+        if (t as u64).is_multiple_of(3) && norm < 100.0 {
             x.iter_mut().zip(draws).for_each(|(x, draw)| *x += 0.2 * draw);
         }
     }),

@@ -53,8 +53,9 @@ impl Running for Rounded {
 
 impl Scalar for Rounded {
     fn constant(value: f64) -> Rounded {
-        // A constant may be folded in another order.
-        Rounded { value, error: 2.0 * UNIT * value.abs() }
+        // A constant of many digits may be folded in another order; a short one is what was written.
+        let short = f64::from(value as f32) == value;
+        Rounded { value, error: if short { 0.0 } else { 2.0 * UNIT * value.abs() } }
     }
 
     fn unary(op: Unary, a: Rounded) -> Rounded {
@@ -109,7 +110,8 @@ impl Scalar for Rounded {
     /// For every order of the terms.
     fn sum(items: &[Rounded]) -> Rounded {
         let value: f64 = items.iter().map(|i| i.value).sum();
-        let spread: f64 = items.iter().map(|i| i.error + items.len() as f64 * 2.0 * UNIT * (i.value.abs() + i.error)).sum();
+        let spread: f64 =
+            items.iter().map(|i| i.error + items.len() as f64 * 2.0 * UNIT * (i.value.abs() + i.error)).sum();
         Rounded::new(value, spread, 0.0)
     }
 

@@ -25,8 +25,8 @@ impl Tape<'_> {
 }
 
 const FUNCTIONS: &[&str] = &[
-    "sin", "cos", "exp", "abs", "sqrt", "log", "tanh", "sigmoid", "softplus", "relu", "atan", "cbrt", "log1p", "tan", "asin",
-    "acos", "sinh", "cosh", "floor", "round", "sign",
+    "sin", "cos", "exp", "abs", "sqrt", "log", "tanh", "sigmoid", "softplus", "relu", "atan", "cbrt", "log1p", "tan",
+    "asin", "acos", "sinh", "cosh", "floor", "round", "sign",
 ];
 const NUMBERS: &[&str] = &["1", "2", "0.5", "3", "10", "1e-3", "0.1", "7.25", "pi", "e", "n"];
 const REDUCTIONS: &[&str] = &["sum", "prod", "mean", "min", "max", "norm", "logsumexp"];
@@ -43,7 +43,11 @@ pub fn formula(tape: &mut Tape<'_>, n: usize) -> String {
     let mut scope = Scope { n, indices: Vec::new(), depth: 5 };
     let mut text = String::new();
     for k in 0..tape.choose(3) {
-        let body = if tape.choose(2) == 0 { scalar(tape, &mut scope) } else { format!("sum({})", vector(tape, &mut scope, n)) };
+        let body = if tape.choose(2) == 0 {
+            scalar(tape, &mut scope)
+        } else {
+            format!("sum({})", vector(tape, &mut scope, n))
+        };
         let _ = writeln!(text, "v{k} = {body}");
         // Bindings are used by what follows through addition below.
     }

@@ -53,7 +53,8 @@ struct Machine<'a, S> {
 pub fn interpret<S: Scalar>(kernel: &Kernel, lane: &Lane<S>) -> Left<S> {
     let dim = kernel.dim as usize;
     let poison = |n: usize| vec![S::constant(f64::NAN); n];
-    let mut arrays = BTreeMap::from([(Array::X, lane.x.clone()), (Array::Next, poison(dim)), (Array::Gradient, poison(dim))]);
+    let mut arrays =
+        BTreeMap::from([(Array::X, lane.x.clone()), (Array::Next, poison(dim)), (Array::Gradient, poison(dim))]);
     arrays.extend(lane.states.iter().enumerate().map(|(k, s)| (Array::State(k as u32), s.clone())));
     arrays.extend(kernel.scratch.iter().enumerate().map(|(k, &n)| (Array::Scratch(k as u32), poison(n as usize))));
     let values = vec![None; kernel.types.len()];
@@ -67,7 +68,9 @@ impl<S: Scalar> Machine<'_, S> {
     fn run(&mut self, body: &[Statement]) {
         for statement in body {
             match statement {
-                Statement::Let(value, instruction) => self.values[*value as usize] = Some(self.instruction(instruction)),
+                Statement::Let(value, instruction) => {
+                    self.values[*value as usize] = Some(self.instruction(instruction))
+                }
                 Statement::Store(array, index, value) => {
                     let (place, value) = (self.place(index), self.one(*value));
                     self.arrays.get_mut(array).expect("an array that the kernel has")[place] = value;
@@ -121,12 +124,16 @@ impl<S: Scalar> Machine<'_, S> {
             Instruction::Host(k) => self.lane.host[k as usize],
             Instruction::Drawn(k) => self.lane.hyper[k as usize],
             Instruction::Load(array, index) => self.arrays[&array][self.place(&index)],
-            Instruction::Table(table, index) => S::constant(self.kernel.tables[table as usize].values[self.place(&index)]),
+            Instruction::Table(table, index) => {
+                S::constant(self.kernel.tables[table as usize].values[self.place(&index)])
+            }
             Instruction::Position(index) => S::constant(self.place(&index) as f64),
             Instruction::Unary(op, a) => S::unary(op, self.one(a)),
             Instruction::Binary(op, a, b) => S::binary(op, self.one(a), self.one(b)),
             Instruction::Select(c, a, b) => S::select(self.one(c), self.one(a), self.one(b)),
-            Instruction::Draw { site, block, .. } => return Value::Four { site: site as usize, block: self.place(&block) },
+            Instruction::Draw { site, block, .. } => {
+                return Value::Four { site: site as usize, block: self.place(&block) };
+            }
             Instruction::Component(four, k) => match self.values[four as usize] {
                 // Draws come in fours; those beyond the last coordinate belong to nobody.
                 Some(Value::Four { site, block }) => {

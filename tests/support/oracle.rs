@@ -63,7 +63,9 @@ pub fn classics() -> Vec<Classic> {
     let mut out = Vec::new();
     for function in data["functions"].as_array().expect("functions") {
         for block in function["blocks"].as_array().expect("blocks") {
-            let point = |p: &Value| Some(Point { x: numbers(&p["x"])?, value: p["f"].as_f64()?, gradient: numbers(&p["grad"]) });
+            let point = |p: &Value| {
+                Some(Point { x: numbers(&p["x"])?, value: p["f"].as_f64()?, gradient: numbers(&p["grad"]) })
+            };
             out.push(Classic {
                 name: text(&function["name"]),
                 dim: block["dim"].as_u64().expect("a dimension") as u32,

@@ -26,7 +26,11 @@ pub enum What {
     /// A scalar output of a kernel.
     Scalar(usize),
     /// A coordinate after a step of a restart.
-    After { coordinate: usize, step: u64, restart: u64 },
+    After {
+        coordinate: usize,
+        step: u64,
+        restart: u64,
+    },
 }
 
 impl fmt::Display for What {
@@ -36,7 +40,9 @@ impl fmt::Display for What {
             What::Gradient(i) => write!(f, "gradient[{i}]"),
             What::Element(array, i) => write!(f, "{array:?}[{i}]"),
             What::Scalar(k) => write!(f, "scalar {k}"),
-            What::After { coordinate, step, restart } => write!(f, "x[{coordinate}] after step {step} of restart {restart}, from the point"),
+            What::After { coordinate, step, restart } => {
+                write!(f, "x[{coordinate}] after step {step} of restart {restart}, from the point")
+            }
         }
     }
 }

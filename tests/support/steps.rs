@@ -94,7 +94,14 @@ pub fn draws<S: Given>(step: &Step, dim: usize, seed: u64, restart: u64, t: u64)
 }
 
 /// What a restart brings to step `t`, states apart.
-pub fn lane<S: Given>(plan: &Plan, configuration: usize, restart: u64, t: u64, x: &[f64], states: Vec<Vec<S>>) -> Lane<S> {
+pub fn lane<S: Given>(
+    plan: &Plan,
+    configuration: usize,
+    restart: u64,
+    t: u64,
+    x: &[f64],
+    states: Vec<Vec<S>>,
+) -> Lane<S> {
     let program = program(plan, configuration);
     let step = &program.step;
     let mut run = step.host.run(&plan.configurations()[configuration].hyper, plan.steps());
@@ -114,7 +121,10 @@ pub fn lane<S: Given>(plan: &Plan, configuration: usize, restart: u64, t: u64, x
 
 /// The program that runs a configuration.
 pub fn program(plan: &Plan, configuration: usize) -> &catchment::Program {
-    plan.programs().iter().find(|p| p.configurations.contains(&configuration)).expect("every configuration has a program")
+    plan.programs()
+        .iter()
+        .find(|p| p.configurations.contains(&configuration))
+        .expect("every configuration has a program")
 }
 
 /// The states that every restart of a configuration starts from.
@@ -176,7 +186,9 @@ fn within<S: Given>(report: &mut Report, row: &str, plan: &Plan, traces: &Traces
                     // A surface may be undefined at the point itself; a step that is fine stops nobody.
                     let fine = next.iter().all(|b| b.value().abs() + b.error() < 0.9 * DIVERGED);
                     let defined = plan.surface().evaluate(x).1.iter().all(|g| g.is_finite());
-                    report.require(!(fine && defined), || format!("{row}: restart {restart} stops before step {t} at {x:?}"));
+                    report.require(!(fine && defined), || {
+                        format!("{row}: restart {restart} stops before step {t} at {x:?}")
+                    });
                     break;
                 };
                 for (i, (b, &got)) in next.iter().zip(after).enumerate() {
@@ -191,6 +203,9 @@ fn within<S: Given>(report: &mut Report, row: &str, plan: &Plan, traces: &Traces
 /// Plain code of a surface: the value, and the gradient in its place.
 pub type PlainSurface = fn(&[f64], &mut [f64]) -> f64;
 
+/// A rule in plain code: restart, step, point, gradient.
+pub type PlainRule<'a> = dyn FnMut(u64, u64, &mut [f64], &mut [f64]) + 'a;
+
 /// Requires every recorded step to equal plain code, from where the engine stood: `rule(restart, t, x, gradient)` moves
 /// `x` and keeps its own states. It may be off by 1e-12 in `f64`, and in `f32` by the running error bound of the step.
 pub fn plain_steps(
@@ -198,7 +213,7 @@ pub fn plain_steps(
     backend: &Backend,
     plan: &Plan,
     surface: PlainSurface,
-    rule: &mut dyn FnMut(u64, u64, &mut [f64], &mut [f64]),
+    rule: &mut PlainRule<'_>,
 ) {
     let (_, traces) = traced(&backend.engine, plan);
     let chain = &plan.configurations()[0].text;
@@ -215,7 +230,8 @@ pub fn plain_steps(
                 report.require(!fine, || format!("{row}: restart {restart} stops before step {t} at {before:?}"));
                 break;
             };
-            let (bounds, new) = advance(&program(plan, 0).step, &lane(plan, 0, restart, t, before, states), t, plan.steps());
+            let (bounds, new) =
+                advance(&program(plan, 0).step, &lane(plan, 0, restart, t, before, states), t, plan.steps());
             states = new;
             for (i, (&got, &expected)) in after.iter().zip(&x).enumerate() {
                 let rounding = 1e-12 * (expected.abs() + (expected - before[i]).abs());
