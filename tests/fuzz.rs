@@ -11,11 +11,10 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::cell::RefCell;
 use support::bounds::{Rounded, Running};
 use support::catalog::points;
-use support::checks;
 use support::formulas::{Tape, formula};
-use support::gpu;
 use support::interpreter::Lane;
 use support::report::Report;
+use support::{checks, engines, gpu};
 
 /// A runner whose cases are the same every time and that writes no files. `CATCHMENT_FUZZ=FACTOR:SEED` hunts further:
 /// so many times the cases, from another seed.
@@ -89,6 +88,23 @@ fn every_form_of_a_formula_means_the_same() {
     }
 }
 
+/// WGSL lets a driver reorder sums: Mesa turns (a + b) + 285 into (a + 285) + b, which rounds twice where the formula
+/// rounds once. The bound is the formula's, so twice as much is allowed.
+const REORDERED: f64 = 2.0;
+
+/// A shader that ran has written, whatever its driver makes of a division by zero.
+#[test]
+fn an_infinite_value_is_no_failure_of_the_device() {
+    for backend in engines() {
+        for text in ["sum(x[::2]/(x - x[::2]))", "sum(1/(x - x[::2]))", "log(x[0] - 9)", "x[0]/(x[0] - x[0])"] {
+            let surface = Surface::formula(text, Domain::cube(1, 0.25, 2.0)).expect("a formula");
+            let points = points(&surface, 40, 53).concat();
+            let result = backend.engine.evaluate(&surface, &points, Precision::F32);
+            assert!(result.is_ok(), "{} {text}: {result:?}", backend.name);
+        }
+    }
+}
+
 #[test]
 fn a_gpu_computes_random_formulas() {
     let Some(gpu) = gpu() else { return };
@@ -102,7 +118,22 @@ fn a_gpu_computes_random_formulas() {
         let mut report = report.borrow_mut();
         let before = report.failed();
         let points = points(&surface, 40, 52);
-        checks::values(&mut report, &gpu.engine, "gpu", &surface, &surface, &points, Precision::F32, 52);
+        // A driver may take it that nothing is infinite: formulas that are have their own test below.
+        if points.iter().any(|x| !checks::value(&surface, x).is_finite()) {
+            report.skip();
+            return Ok(());
+        }
+        checks::values_within(
+            &mut report,
+            &gpu.engine,
+            "gpu",
+            &surface,
+            &surface,
+            &points,
+            Precision::F32,
+            52,
+            REORDERED,
+        );
         prop_assert!(report.failed() == before, "n={n}: {:?}\n{text}", report.last());
         Ok(())
     });

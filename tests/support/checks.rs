@@ -56,6 +56,22 @@ pub fn values(
     precision: Precision,
     seed: u64,
 ) {
+    values_within(report, engine, row, surface, truth, points, precision, seed, 1.0);
+}
+
+/// As [`values`], with so many times the bound.
+#[allow(clippy::too_many_arguments, reason = "as above")]
+pub fn values_within(
+    report: &mut Report,
+    engine: &Engine,
+    row: &str,
+    surface: &Surface,
+    truth: &Surface,
+    points: &[Vec<f64>],
+    precision: Precision,
+    seed: u64,
+    times: f64,
+) {
     let got = engine.evaluate(surface, &points.concat(), precision).expect("evaluates");
     let evaluation = Evaluation::new(truth);
     let n = truth.dim() as usize;
@@ -71,7 +87,7 @@ pub fn values(
         }
         let place = |what| Place { row, what, point: x, seed };
         let mut compare =
-            |what, got: f64, (expected, bound): (f64, f64)| report.compare(&place(what), got, expected, bound);
+            |what, got: f64, (expected, bound): (f64, f64)| report.compare(&place(what), got, expected, times * bound);
         compare(What::Value, got.value[p], value);
         for i in 0..n {
             compare(What::Gradient(i), got.gradient[p * n + i], element(&gradient, i));
