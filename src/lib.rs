@@ -21,6 +21,7 @@ pub mod catalog;
 mod cpu;
 mod engine;
 mod error;
+pub mod fit;
 mod gpu;
 pub mod graph;
 pub mod host;

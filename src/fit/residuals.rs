@@ -1,0 +1,47 @@
+//! What a fit makes small: one row's residual as a graph, with its slopes along every parameter.
+
+use crate::error::Error;
+use crate::graph::{Axis, Binary, Graph, NodeId, gradient};
+use crate::language::{Elaborator, Source, parse_body};
+
+/// One row's residual `model - y` over the vector `X = (parameters…, columns of the row…)`, and its partial derivatives.
+#[derive(Clone, Debug)]
+pub struct Residuals {
+    /// The formula's graph; its one input is `X`, of length `parameters + columns`.
+    pub(crate) graph: Graph,
+    /// The residual, a scalar.
+    pub(crate) value: NodeId,
+    /// Its partial derivatives along each parameter, scalars.
+    pub(crate) slopes: Vec<NodeId>,
+    /// Names of the parameters.
+    pub(crate) parameters: Vec<String>,
+    /// Names of the columns that the formulas read.
+    pub(crate) columns: Vec<String>,
+}
+
+impl Residuals {
+    /// The residual `model - y` of two formulas; a name in them is a parameter or a column.
+    ///
+    /// # Errors
+    /// [`Error::Formula`], pointing at the mistake.
+    pub fn parse(model: &str, y: &str, parameters: &[String], columns: &[String]) -> Result<Residuals, Error> {
+        let mut graph = Graph::new();
+        let total = (parameters.len() + columns.len()) as u32;
+        let x = graph.parameters(total);
+        let names: Vec<(&str, NodeId)> = (parameters.iter().chain(columns).enumerate())
+            .map(|(i, name)| (name.as_str(), graph.view(x, Axis::vector(total), i as i32, 0, None)))
+            .collect();
+        let mut side = |label: &str, text: &str| -> Result<NodeId, Error> {
+            let source = Source::new(label, text);
+            let (bindings, value) = parse_body(&source)?;
+            let mut elaborator = Elaborator::new(&mut graph, &source, &names);
+            elaborator.bindings(&bindings)?;
+            Ok(elaborator.scalar(&value)?)
+        };
+        let (model, y) = (side("--model", model)?, side("--y", y)?);
+        let value = graph.binary(Binary::Sub, model, y);
+        let all = gradient(&mut graph, value);
+        let slopes = (0..parameters.len()).map(|i| graph.view(all, Axis::vector(total), i as i32, 0, None)).collect();
+        Ok(Residuals { graph, value, slopes, parameters: parameters.to_vec(), columns: columns.to_vec() })
+    }
+}
