@@ -49,6 +49,64 @@ pub enum Error {
         /// What the surface has.
         rule: DimensionRule,
     },
+    /// A surface with `data`, and no table.
+    #[error("`{surface}` reads {} from a table: give one (on the command line `--data FILE`)", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "))]
+    TableMissing {
+        /// The surface.
+        surface: String,
+        /// What it reads.
+        names: Vec<String>,
+    },
+    /// A table with another number of columns than the surface's `data` takes.
+    #[error("`{surface}` takes {expected} columns of a table, and {found} are given")]
+    TableWidth {
+        /// The surface.
+        surface: String,
+        /// What it takes.
+        expected: u32,
+        /// What is given.
+        found: u32,
+    },
+    /// Columns that make no table.
+    #[error(
+        "columns of {rows:?} rows: a table has columns of one length, at least one row and fewer than 2^31 numbers"
+    )]
+    TableSize {
+        /// Rows of each column.
+        rows: Vec<usize>,
+    },
+    /// A batch of rows for a surface that has none.
+    #[error("`{surface}` has no `data`: there are no rows to draw a batch from")]
+    BatchWithoutTable {
+        /// The surface.
+        surface: String,
+    },
+    /// A batch of more rows than there are.
+    #[error("a batch of {batch} rows from a table of {rows}: it takes between 1 and {rows}")]
+    BatchSize {
+        /// As asked for.
+        batch: u32,
+        /// Rows of the table.
+        rows: u32,
+    },
+    /// A surface with `matrix`, and none given.
+    #[error("`{surface}` needs the matrix `{name}`: give it (on the command line `--matrix {name}=FILE.csv`)")]
+    MatrixMissing {
+        /// The surface.
+        surface: String,
+        /// The matrix.
+        name: String,
+    },
+    /// A matrix of another size than declared.
+    #[error("the matrix `{name}` is declared {expected}, and {found} is given")]
+    MatrixSize {
+        /// The matrix.
+        name: String,
+        /// As declared.
+        expected: String,
+        /// As given.
+        found: String,
+    },
     /// A start sampler that does not fit.
     #[error(transparent)]
     Starts(#[from] StartsError),
@@ -131,6 +189,9 @@ pub enum DimensionRule {
     /// It has a least.
     #[error("its dimension is at least {0}")]
     AtLeast(u32),
+    /// It comes in sizes, these two being nearest.
+    #[error("the nearest dimensions it has are {0} and {1}")]
+    Between(u32, u32),
     /// It comes in multiples.
     #[error("its dimension is a multiple of {0}")]
     MultipleOf(u32),
@@ -165,9 +226,14 @@ impl Error {
             | Error::UnknownOptimizer { .. }
             | Error::DimensionMissing { .. }
             | Error::Dimension { .. }
+            | Error::TableMissing { .. }
+            | Error::MatrixMissing { .. }
+            | Error::BatchWithoutTable { .. }
+            | Error::BatchSize { .. }
             | Error::Setting { .. }
             | Error::HyperNotFinite { .. }
             | Error::PrecisionOnGpu => 2,
+            Error::TableWidth { .. } | Error::TableSize { .. } | Error::MatrixSize { .. } => 65,
             Error::Starts(error) => starts_code(error),
             Error::NoDevice { .. } | Error::Device { .. } => 69,
             Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => 66,

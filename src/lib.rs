@@ -43,6 +43,6 @@ pub use outcome::{
     Batch, Best, Column, ConfigurationOutcome, DeviceInfo, Event, Flow, Outcome, Progress, Quantiles, Status, Success,
     Summary, Timing, TraceBatch, wilson,
 };
-pub use plan::{Plan, PlanBuilder, Precision, Program, Stopping, Trace};
+pub use plan::{Minibatch, Plan, PlanBuilder, Precision, Program, Stopping, Trace};
 pub use step::Bounds;
-pub use surface::{KnownMinimum, MAX_DIM, Surface, SurfaceText};
+pub use surface::{Given, KnownMinimum, MAX_DIM, Matrix, Rows, Surface, SurfaceText};

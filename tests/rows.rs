@@ -1,0 +1,121 @@
+//! Surfaces over the rows of a table: every evaluator, lowering and engine against the reference.
+
+mod support;
+
+use catchment::graph::{Bounded, Graph, Inputs, NodeId, Scalar, evaluate};
+use catchment::{Given, Precision, Rows, Surface, SurfaceText};
+use std::sync::Arc;
+use support::{bounds::element, engines};
+
+/// Surfaces over tables of the columns that they declare.
+const SURFACES: &[(&str, &str)] = &[
+    ("decay", "a in [0, 10];  k in [1e-2, 10] log;  c in [0, 1]\ndata t, y\n\nmean_rows((a*exp(-k*t) + c - y)^2)\n"),
+    (
+        "spread",
+        "m in [-1, 1]\ndata y\n\nmu = mean_rows(y)\nsum_rows((y - mu - m)^4)/100 + sum_rows(abs(y - m)) + m^2\n",
+    ),
+    (
+        "perceptron",
+        "W[5, 2] in [-1, 1];  b[5] in [-1, 1];  v[5] in [-1, 1];  c in [-1, 1]\ndata u[2], y\n\n\
+         p = v @ tanh(W @ u + b) + c\nmean_rows(log(1 + exp(-y*p)))\n",
+    ),
+    (
+        "deep",
+        "A[4, 3] in [-1, 1]; a[4] in [-1, 1]; B[3, 4] in [-1, 1]; C[2, 3] in [-1, 1]\ndata u[3], y[2]\n\n\
+         h = sigmoid(A @ u + a)\nk = relu(B @ h)\nmean_rows(sum((C @ k - y)^2)) + 0.01*sum(A^2)\n",
+    ),
+    (
+        "products",
+        "x[6] in [-1, 1]\ndata u[3]\n\nsum_rows((u @ x[:3])^2 * x[3]) + norm(x) + sum_rows(u[1]*x[4] + max(u))\n",
+    ),
+    (
+        "left",
+        "W[3, 2] in [-1, 1]\ndata u[3]\n\nq = u @ W\nmean_rows(q[0]^2 + q[1] + sum(transpose(W) @ u) + sum(W @ transpose(W)))\n",
+    ),
+];
+
+/// A table of numbers that f32 holds, between -1 and 1.
+fn table(rows: usize, columns: usize) -> Rows {
+    let number = |i: usize| {
+        let word = (i as u32 + 7).wrapping_mul(0x9e37_79b9);
+        f64::from(((word ^ (word >> 15)).wrapping_mul(0x85eb_ca6b) >> 8) as f32 / 8_388_608.0 - 1.0)
+    };
+    let all: Vec<Vec<f64>> = (0..columns).map(|c| (0..rows).map(|r| number(r * columns + c)).collect()).collect();
+    Rows::from_columns(&all.iter().map(|c| &c[..]).collect::<Vec<_>>()).unwrap()
+}
+
+fn surface(name: &str, text: &str, rows: usize) -> Surface {
+    let text = SurfaceText::parse(name, name, text).unwrap();
+    let columns: u32 = text.data().unwrap().iter().map(|d| d.1.unwrap_or(1)).sum();
+    let given = Given { rows: Some(Arc::new(table(rows, columns as usize))), ..Given::default() };
+    text.with(given).at(None).unwrap()
+}
+
+/// A few points of a surface's domain, in f32.
+fn points(surface: &Surface, count: usize) -> Vec<f64> {
+    let domain = surface.domain();
+    let one = |k: usize, i: usize| {
+        let word = ((k * 31 + i + 1) as u32).wrapping_mul(0x9e37_79b9);
+        let unit = f64::from(word ^ (word >> 13)) / 4_294_967_296.0;
+        f64::from((domain.lo[i] + unit * (domain.hi[i] - domain.lo[i])) as f32)
+    };
+    (0..count).flat_map(|k| (0..domain.dim()).map(move |i| (k, i))).map(|(k, i)| one(k, i)).collect()
+}
+
+fn reference<S: Scalar>(surface: &Surface, graph: &Graph, roots: &[NodeId], x: &[f64]) -> Vec<Vec<S>> {
+    let rows = surface.table().unwrap();
+    let list = |v: &[f64]| v.iter().map(|&v| S::constant(v)).collect::<Vec<S>>();
+    let (x, data) = (list(x), list(&rows.values));
+    evaluate(graph, roots, &Inputs { x: &x, data: &data, columns: rows.columns as usize, ..Inputs::default() })
+}
+
+#[test]
+fn gradients_agree_with_differences() {
+    for &(name, text) in SURFACES {
+        let surface = surface(name, text, 9);
+        for x in points(&surface, 3).chunks(surface.dim() as usize) {
+            let (_, gradient) = surface.evaluate(x);
+            for i in 0..x.len() {
+                let value = |h: f64| {
+                    let mut x = x.to_vec();
+                    x[i] += h;
+                    surface.evaluate(&x).0
+                };
+                let central = |h: f64| (value(h) - value(-h)) / (2.0 * h);
+                let difference = (4.0 * central(5e-5) - central(1e-4)) / 3.0;
+                let bound = 1e-7 * (1.0 + gradient[i].abs());
+                assert!((gradient[i] - difference).abs() < bound, "{name} {i}: {} {difference}", gradient[i]);
+            }
+        }
+    }
+}
+
+#[test]
+fn engines_agree_with_the_reference() {
+    for engine in engines() {
+        for &(name, text) in SURFACES {
+            for rows in [1, 2, 7, 1024, 1025, 3000] {
+                let surface = surface(name, text, rows);
+                let all = points(&surface, 3);
+                for &precision in engine.precisions() {
+                    let got = engine.engine.evaluate(&surface, &all, precision).unwrap();
+                    for (p, x) in all.chunks(surface.dim() as usize).enumerate() {
+                        let roots = [surface.value_node(), surface.gradient_node()];
+                        let want: Vec<Vec<Bounded>> = reference(&surface, surface.graph(), &roots, x);
+                        let shrink = if precision == Precision::F64 { 2f64.powi(-29) } else { 1.0 };
+                        let check = |what: &str, got: f64, want: Bounded| {
+                            let bound = want.error * shrink + 1e-13 * want.value.abs();
+                            let error = (got - want.value).abs();
+                            let place = format!("{} {name} {rows} rows {precision:?} point {p} {what}", engine.name);
+                            assert!(error <= bound, "{place}: {got} for {} ± {bound}", want.value);
+                        };
+                        check("value", got.value[p], want[0][0]);
+                        for i in 0..x.len() {
+                            check(&format!("slope {i}"), got.gradient[p * x.len() + i], element(&want[1], i));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
