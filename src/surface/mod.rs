@@ -10,6 +10,7 @@
 //! ```
 
 mod given;
+mod network;
 mod text;
 
 pub use given::{Given, Matrix, Rows};

@@ -1,6 +1,6 @@
 //! A surface as it is written: its dimension may still be free, and its table still missing.
 
-use super::{Given, KnownMinimum, MAX_DIM, Surface, spread};
+use super::{Given, KnownMinimum, MAX_DIM, Surface, network, spread};
 use crate::catalog;
 use crate::error::{DimensionRule, Error};
 use crate::graph::{Axes, Axis, Graph, Input, Inputs, NodeId, evaluate};
@@ -18,6 +18,8 @@ pub struct SurfaceText {
     parsed: SurfaceSource,
     overrides: Vec<(Source, Binding)>,
     given: Given,
+    /// What results call it, where that is not made of its name and options.
+    label: Option<String>,
 }
 
 impl SurfaceText {
@@ -28,7 +30,7 @@ impl SurfaceText {
     pub fn parse(name: &str, file: &str, text: &str) -> Result<SurfaceText, Error> {
         let source = Source::new(file, text);
         let parsed = parse_surface(&source)?;
-        Ok(SurfaceText { name: name.to_owned(), source, parsed, overrides: Vec::new(), given: Given::default() })
+        Ok(SurfaceText { name: name.to_owned(), source, parsed, overrides: Vec::new(), given: Given::default(), label: None })
     }
 
     /// A catalog name with optional options (`ackley(a=10)`), or the path of a `.surf` file.
@@ -40,6 +42,13 @@ impl SurfaceText {
             Some((head, _)) => (head.trim(), true),
             None => (call.trim(), false),
         };
+        if head == network::NAME {
+            let source = Source::new("surface", call.trim());
+            let text = network::text(&source, &parse_call(&source)?)?;
+            let mut surface = SurfaceText::parse(network::NAME, call.trim(), &text)?;
+            surface.label = Some(call.trim().to_owned());
+            return Ok(surface);
+        }
         let looks_like_path = head.ends_with(".surf") || head.contains(['/', '\\']);
         let mut surface = if looks_like_path {
             let path = Path::new(head);
@@ -244,7 +253,9 @@ impl SurfaceText {
         self.define_given(&mut elaborator)?;
         elaborator.bindings(&self.parsed.bindings)?;
         let value = elaborator.scalar(&self.parsed.value)?;
-        let label = if self.overrides.is_empty() {
+        let label = if let Some(label) = &self.label {
+            label.clone()
+        } else if self.overrides.is_empty() {
             self.name.clone()
         } else {
             let spoken = |o: &(Source, Binding)| format!("{}={}", o.1.name.text, o.0.slice(o.1.value.span));

@@ -354,6 +354,14 @@ pub enum DiagnosticKind {
         /// What it is: `` `data` without a table ``.
         what: String,
     },
+    /// A word or size that an argument does not take.
+    #[error("unknown choice {}", quoted(.found))]
+    UnknownChoice {
+        /// As written.
+        found: String,
+        /// What there is.
+        expected: String,
+    },
     /// A value of each row where one number is needed.
     #[error("expected one number, found a number for each row")]
     RowsNotJoined,
@@ -468,6 +476,7 @@ impl DiagnosticKind {
             Self::DivisionByZero => "this is always zero".into(),
             Self::TooManyNodes { limit } => format!("the limit is {limit} operations"),
             Self::NotAvailable { .. } => String::new(),
+            Self::UnknownChoice { expected, .. } => format!("expected {expected}"),
             Self::RowsNotJoined => "join the rows: `mean_rows(…)` or `sum_rows(…)`".into(),
             Self::DimensionTooSmall { minimum, .. } => format!("the least is {minimum}"),
             Self::DimensionNotMultiple { dim, step } => {
