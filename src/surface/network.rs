@@ -87,7 +87,8 @@ pub(super) fn text(source: &Source, call: &CallSource) -> Result<String, Error> 
     if loss == "logistic" && outputs != 1 {
         let span = read.find("layers").map_or(call.span, |e| e.span);
         let found = format!("{outputs} outputs");
-        return read.fail(span, DiagnosticKind::UnknownChoice { found, expected: "1 for the logistic loss".to_owned() });
+        return read
+            .fail(span, DiagnosticKind::UnknownChoice { found, expected: "1 for the logistic loss".to_owned() });
     }
     if loss == "softmax" && outputs < 2 {
         let span = read.find("layers").map_or(call.span, |e| e.span);

@@ -30,7 +30,14 @@ impl SurfaceText {
     pub fn parse(name: &str, file: &str, text: &str) -> Result<SurfaceText, Error> {
         let source = Source::new(file, text);
         let parsed = parse_surface(&source)?;
-        Ok(SurfaceText { name: name.to_owned(), source, parsed, overrides: Vec::new(), given: Given::default(), label: None })
+        Ok(SurfaceText {
+            name: name.to_owned(),
+            source,
+            parsed,
+            overrides: Vec::new(),
+            given: Given::default(),
+            label: None,
+        })
     }
 
     /// A catalog name with optional options (`ackley(a=10)`), or the path of a `.surf` file.
