@@ -2,6 +2,7 @@
 
 use crate::language::Diagnostic;
 use crate::random::StartsError;
+use crate::table::TableError;
 use std::path::PathBuf;
 
 fn hint(nearest: &Option<String>) -> String {
@@ -117,6 +118,9 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A table that does not hold what is asked of it.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// The caller asked to stop.
     #[error("stopped on request")]
     Cancelled,
@@ -169,6 +173,7 @@ impl Error {
             | Error::HyperNotFinite { .. }
             | Error::PrecisionOnGpu => 2,
             Error::Starts(error) => starts_code(error),
+            Error::Table(_) => 65,
             Error::NoDevice { .. } | Error::Device { .. } => 69,
             Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => 66,
             Error::Io { .. } => 74,

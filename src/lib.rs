@@ -35,6 +35,7 @@ pub mod random;
 pub mod report;
 pub mod step;
 mod surface;
+pub mod table;
 
 pub use engine::{DeviceChoice, Engine, Evaluated};
 pub use error::{DeviceProblem, DimensionRule, Error};
@@ -46,3 +47,4 @@ pub use outcome::{
 pub use plan::{Plan, PlanBuilder, Precision, Program, Stopping, Trace};
 pub use step::Bounds;
 pub use surface::{KnownMinimum, MAX_DIM, Surface, SurfaceText};
+pub use table::{Table, TableError};
