@@ -94,6 +94,7 @@ pub(super) enum Why {
     /// Nobody wanted it when the table was read.
     NotWanted,
     /// The file has this type there.
+    #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "a text file has no types"))]
     Type(String),
 }
 
