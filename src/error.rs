@@ -2,6 +2,7 @@
 
 use crate::language::Diagnostic;
 use crate::random::StartsError;
+use crate::table::TableError;
 use std::path::PathBuf;
 
 fn hint(nearest: &Option<String>) -> String {
@@ -89,6 +90,42 @@ pub enum Error {
         /// Rows of the table.
         rows: u32,
     },
+    /// Columns bound to a name that is not declared as `data`.
+    #[error("`{surface}` has no data `{name}` to bind columns to{}", hint(.nearest))]
+    BindUnknown {
+        /// The surface.
+        surface: String,
+        /// The name.
+        name: String,
+        /// The nearest that it has.
+        nearest: Option<String>,
+    },
+    /// Another number of columns than a `data` name takes.
+    #[error("`{name}` takes {expected} columns of the table, and {found} are bound to it")]
+    BindCount {
+        /// The name.
+        name: String,
+        /// How many it takes.
+        expected: usize,
+        /// How many are bound.
+        found: usize,
+    },
+    /// A table for a surface that reads none.
+    #[error("`{surface}` has no `data`: a table is nothing to it")]
+    DataUnused {
+        /// The surface.
+        surface: String,
+    },
+    /// A matrix for a name that is not declared as `matrix`.
+    #[error("`{surface}` has no matrix `{name}`{}", hint(.nearest))]
+    MatrixUnknown {
+        /// The surface.
+        surface: String,
+        /// The name.
+        name: String,
+        /// The nearest that it has.
+        nearest: Option<String>,
+    },
     /// A surface with `matrix`, and none given.
     #[error("`{surface}` needs the matrix `{name}`: give it (on the command line `--matrix {name}=FILE.csv`)")]
     MatrixMissing {
@@ -175,6 +212,9 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A table that does not hold what is asked of it.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// The caller asked to stop.
     #[error("stopped on request")]
     Cancelled,
@@ -229,12 +269,17 @@ impl Error {
             | Error::TableMissing { .. }
             | Error::MatrixMissing { .. }
             | Error::BatchWithoutTable { .. }
+            | Error::DataUnused { .. }
+            | Error::MatrixUnknown { .. }
+            | Error::BindUnknown { .. }
+            | Error::BindCount { .. }
             | Error::BatchSize { .. }
             | Error::Setting { .. }
             | Error::HyperNotFinite { .. }
             | Error::PrecisionOnGpu => 2,
             Error::TableWidth { .. } | Error::TableSize { .. } | Error::MatrixSize { .. } => 65,
             Error::Starts(error) => starts_code(error),
+            Error::Table(_) => 65,
             Error::NoDevice { .. } | Error::Device { .. } => 69,
             Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => 66,
             Error::Io { .. } => 74,

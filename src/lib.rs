@@ -35,6 +35,7 @@ pub mod random;
 pub mod report;
 pub mod step;
 mod surface;
+pub mod table;
 
 pub use engine::{DeviceChoice, Engine, Evaluated};
 pub use error::{DeviceProblem, DimensionRule, Error};
@@ -45,4 +46,5 @@ pub use outcome::{
 };
 pub use plan::{Minibatch, Plan, PlanBuilder, Precision, Program, Stopping, Trace};
 pub use step::Bounds;
-pub use surface::{Given, KnownMinimum, MAX_DIM, Matrix, Rows, Surface, SurfaceText};
+pub use surface::{Bind, Given, KnownMinimum, MAX_DIM, Rows, Surface, SurfaceText};
+pub use table::{Table, TableError};

@@ -13,7 +13,7 @@ mod given;
 mod network;
 mod text;
 
-pub use given::{Given, Matrix, Rows};
+pub use given::{Bind, Given, Rows};
 pub use text::SurfaceText;
 
 use crate::error::{DimensionRule, Error};

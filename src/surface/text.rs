@@ -1,6 +1,6 @@
 //! A surface as it is written: its dimension may still be free, and its table still missing.
 
-use super::{Given, KnownMinimum, MAX_DIM, Surface, network, spread};
+use super::{Given, KnownMinimum, MAX_DIM, Rows, Surface, network, spread};
 use crate::catalog;
 use crate::error::{DimensionRule, Error};
 use crate::graph::{Axes, Axis, Graph, Input, Inputs, NodeId, evaluate};
@@ -8,7 +8,9 @@ use crate::language::ast::Expr;
 use crate::language::ast::{Binding, Dim, Parameter, Shaped, SurfaceSource};
 use crate::language::{Diagnostic, DiagnosticKind, Elaborator, Source, nearest, parse_call, parse_surface};
 use crate::random::Domain;
+use crate::table::Matrix;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A surface as it is written: its dimension may still be free.
 #[derive(Clone, Debug)]
@@ -91,6 +93,11 @@ impl SurfaceText {
     pub fn with(mut self, given: Given) -> SurfaceText {
         self.given = given;
         self
+    }
+
+    /// What is given to it.
+    pub fn given(&self) -> &Given {
+        &self.given
     }
 
     /// Names declared as `data`, and how many columns each takes; `None` for a single number a row.
@@ -228,7 +235,6 @@ impl SurfaceText {
             options.push((option.name.text.clone(), value));
         }
         let x = graph.parameters(total);
-        let rows = self.given.rows.clone();
         let mut elaborator = Elaborator::new(&mut graph, &self.source, &[("n", n_node)]);
         for (name, value) in &options {
             elaborator.define_number(name, *value);
@@ -257,7 +263,7 @@ impl SurfaceText {
             elaborator.define_parameter(&parameter.name.text, x, total, offset, &dims);
             offset += size;
         }
-        self.define_given(&mut elaborator)?;
+        let rows = self.define_given(&mut elaborator)?;
         elaborator.bindings(&self.parsed.bindings)?;
         let value = elaborator.scalar(&self.parsed.value)?;
         let label = if let Some(label) = &self.label {
@@ -314,32 +320,34 @@ impl SurfaceText {
 
 impl SurfaceText {
     /// Gives the names of `data` and `matrix` their meaning.
-    fn define_given(&self, elaborator: &mut Elaborator<'_>) -> Result<(), Error> {
+    fn define_given(&self, elaborator: &mut Elaborator<'_>) -> Result<Option<Arc<Rows>>, Error> {
         for matrix in &self.parsed.matrices {
             let name = &matrix.name.text;
-            let Some(given) = self.given.matrices.get(name) else {
+            let dims = matrix.dims.iter().map(|d| elaborator.size(d)).collect::<Result<Vec<u32>, _>>()?;
+            let Some(given) = self.given.matrix(name, &dims) else {
                 return Err(Error::MatrixMissing { surface: self.name.clone(), name: name.clone() });
             };
-            elaborator.define_matrix(matrix, given)?;
+            elaborator.define_matrix(name, &dims, given)?;
         }
         if self.parsed.data.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        let Some(rows) = &self.given.rows else {
+        let widths = self.parsed.data.iter().map(|d| elaborator.width(d)).collect::<Result<Vec<_>, _>>()?;
+        let columns: u32 = widths.iter().map(|w| w.unwrap_or(1)).sum();
+        let Some(rows) = self.given.rows_of(columns as usize) else {
             let names = self.parsed.data.iter().map(|d| d.name.text.clone()).collect();
             return Err(Error::TableMissing { surface: self.name.clone(), names });
         };
         elaborator.set_rows(Axis::rows(rows.rows));
         let mut first = 0;
-        for data in &self.parsed.data {
-            let width = elaborator.width(data)?;
+        for (data, width) in self.parsed.data.iter().zip(widths) {
             elaborator.define_data(&data.name.text, first, width);
             first += width.unwrap_or(1);
         }
-        if first != rows.columns {
-            return Err(Error::TableWidth { surface: self.name.clone(), expected: first, found: rows.columns });
+        if columns != rows.columns {
+            return Err(Error::TableWidth { surface: self.name.clone(), expected: columns, found: rows.columns });
         }
-        Ok(())
+        Ok(Some(rows))
     }
 }
 
@@ -397,25 +405,24 @@ impl Elaborator<'_> {
         self.define(name, node);
     }
 
-    fn define_matrix(&mut self, declared: &Shaped, given: &super::Matrix) -> Result<(), Error> {
-        let dims = declared.dims.iter().map(|d| self.size(d)).collect::<Result<Vec<u32>, _>>()?;
+    fn define_matrix(&mut self, name: &str, dims: &[u32], given: Matrix) -> Result<(), Error> {
         let fits = match dims[..] {
             [len] => given.rows.min(given.columns) == 1 && given.values.len() == len as usize,
-            [rows, columns] => (rows, columns) == (given.rows, given.columns),
+            [rows, columns] => (rows as usize, columns as usize) == (given.rows, given.columns),
             _ => dims.is_empty() && given.values.len() == 1,
         };
         if !fits {
             let expected = dims.iter().map(u32::to_string).collect::<Vec<_>>().join(" × ");
             let found = format!("{} × {}", given.rows, given.columns);
-            return Err(Error::MatrixSize { name: declared.name.text.clone(), expected, found });
+            return Err(Error::MatrixSize { name: name.to_owned(), expected, found });
         }
         let axes = match dims[..] {
             [] => Axes::SCALAR,
             [len] => Axes::one(Axis::vector(len)),
-            _ => Axes::new([Axis::vector(given.rows), Axis::column(given.columns)]).unwrap_or(Axes::SCALAR),
+            [_, columns, ..] => Axes::new([Axis::vector(dims[0]), Axis::column(columns)]).unwrap_or(Axes::SCALAR),
         };
-        let node = self.graph_mut().table(given.values.clone(), axes);
-        self.define(&declared.name.text, node);
+        let node = self.graph_mut().table(given.values, axes);
+        self.define(name, node);
         Ok(())
     }
 
