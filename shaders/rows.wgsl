@@ -1,34 +1,27 @@
 // Which row of the surface's table a draw of a step's batch takes. Twin of src/random/rows.rs, which says how and why: the
-// same bits there and on every device. The generated module declares ROWS, BATCH, REPLACEMENT and COLUMNS.
+// same bits there and on every device. The generated module declares ROWS, BATCH, REPLACEMENT and ROW_TAG.
 
 var<private> row_address: vec2<u32>; // third and fourth word of the counter that row_words came from
 var<private> row_words: vec4<u32>;
 var<private> row_known: bool;
 
 fn row_hash(value: u32) -> u32 {
-    let a = value * 0x9e3779b1u;
-    let b = (a ^ (a >> 16u)) * 0x85ebca6bu;
-    return b ^ (b >> 13u);
+    let a = (value ^ (value >> 16u)) * 0x7feb352du;
+    let b = (a ^ (a >> 15u)) * 0x846ca68bu;
+    return b ^ (b >> 16u);
 }
 
-// A permutation of 0 to 2^bits - 1.
-fn row_feistel(value: u32, bits: u32) -> u32 {
-    if (bits == 0u) {
-        return 0u;
+// Where a permutation of the rows puts a place.
+fn row_shuffled(from: u32) -> u32 {
+    var place = from;
+    for (var round = 0u; round < 24u; round++) {
+        let key = row_hash(row_words[round & 3u] + 0x9e3779b9u * (round + 1u));
+        let sum = mul_wide(key, ROWS).y;
+        let partner = select(sum + (ROWS - place), sum - place, sum >= place);
+        let coin = row_hash(max(place, partner) ^ row_hash(key)) >> 31u;
+        place = select(place, partner, coin == 1u);
     }
-    var high = (bits + 1u) / 2u;
-    var low = bits / 2u;
-    var left = value >> low;
-    var right = value & ((1u << low) - 1u);
-    for (var round = 0u; round < 6u; round++) {
-        let mixed = left ^ (row_hash(right ^ (row_words[round & 3u] + round)) & ((1u << high) - 1u));
-        left = right;
-        right = mixed;
-        let width = high;
-        high = low;
-        low = width;
-    }
-    return (left << low) | right;
+    return place;
 }
 
 fn row_draw(address: vec2<u32>) {
@@ -46,10 +39,5 @@ fn pick_row(step: u32, draw: u32) -> u32 {
     }
     let position = (step - 1u) * BATCH + draw;
     row_draw(vec2<u32>(position / ROWS, ROW_TAG | 0x00ffffffu));
-    let bits = 32u - countLeadingZeros(ROWS - 1u);
-    var place = row_feistel(position % ROWS, bits);
-    while (place >= ROWS) {
-        place = row_feistel(place, bits);
-    }
-    return place;
+    return row_shuffled(position % ROWS);
 }

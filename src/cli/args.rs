@@ -3,9 +3,7 @@
 use super::{Failure, Terminal};
 use catchment::random::Domain;
 use catchment::table::read_matrix;
-use catchment::{
-    Bind, DeviceChoice, DimensionRule, Engine, Error, Given, MAX_DIM, Precision, Surface, SurfaceText,
-};
+use catchment::{Bind, DeviceChoice, DimensionRule, Engine, Error, Given, MAX_DIM, Precision, Surface, SurfaceText};
 use clap::{Args, ColorChoice, ValueEnum};
 use std::path::PathBuf;
 

@@ -119,7 +119,10 @@ fn show_surface(text: &SurfaceText, surface: &Surface, terminal: &Terminal) -> R
     let data = text.data()?;
     if !data.is_empty() {
         let name = |(name, width): (String, Option<u32>)| width.map_or(name.clone(), |w| format!("{name}[{w}]"));
-        out += &format!("data {}, from the columns of a table (--data FILE)\n", data.into_iter().map(name).collect::<Vec<_>>().join(", "));
+        out += &format!(
+            "data {}, from the columns of a table (--data FILE)\n",
+            data.into_iter().map(name).collect::<Vec<_>>().join(", ")
+        );
     }
     for minimum in surface.minima() {
         out += &format!("minimum {} at x = {}\n", number(minimum.value, 9), point(&minimum.x, 9, 8));

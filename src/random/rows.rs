@@ -3,8 +3,8 @@
 //!
 //! With replacement, draw `j` of a step is `⌊w·rows/2³²⌋` of word `j` of the step's stream; a row's probability is off by at
 //! most 2⁻³². Without, the draws of all steps follow one another, and every `rows` of them are a permutation of the
-//! rows: a Feistel network on the position, keyed by (seed, restart, epoch), whose results beyond the table are put in again
-//! (cycle walking; Black and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002). `shaders/rows.wgsl` is its twin.
+//! rows, keyed by (seed, restart, epoch): the swap-or-not shuffle (Hoang, Morris and Rogaway, "An enciphering scheme based on
+//! a card shuffle", CRYPTO 2012), which permutes any number of rows, place by place. `shaders/rows.wgsl` is the twin.
 //!
 //! ```
 //! use catchment::random::RowDraws;
@@ -29,7 +29,8 @@ pub struct RowDraws {
 
 /// The block of the stream that belongs to an epoch; batches are too small to reach it.
 const EPOCH_BLOCK: u32 = 0x00ff_ffff;
-const FEISTEL_ROUNDS: u32 = 6;
+/// After a round a row is anywhere with probability 1/2: what is left of its old place after all is 2⁻²⁴.
+const SHUFFLE_ROUNDS: u32 = 24;
 
 impl RowDraws {
     /// The largest batch.
@@ -59,14 +60,7 @@ impl RowDraws {
         if self.replacement {
             return ((u64::from(words[draw as usize % 4]) * u64::from(self.rows)) >> 32) as u32;
         }
-        let bits = 32 - (self.rows - 1).leading_zeros();
-        let mut place = self.position(step, draw) % self.rows;
-        loop {
-            place = feistel(place, bits, words);
-            if place < self.rows {
-                return place;
-            }
-        }
+        shuffled(self.position(step, draw) % self.rows, self.rows, words)
     }
 
     /// How many draws stand before this one; a plan is refused where that passes 2³².
@@ -82,32 +76,25 @@ pub(crate) fn words(key: [u32; 2], restart: u64, address: [u32; 2]) -> [u32; 4] 
     philox4x32([restart as u32, (restart >> 32) as u32, address[0], address[1]], key)
 }
 
-/// A permutation of `0..2^bits`: the halves change places at every round, the one masked by a hash of the other.
+/// Where a permutation of `0..rows` puts a place: every round pairs each place `x` with `K - x` and swaps a pair or not.
 #[inline]
-fn feistel(value: u32, bits: u32, keys: [u32; 4]) -> u32 {
-    if bits == 0 {
-        return 0;
+fn shuffled(mut place: u32, rows: u32, words: [u32; 4]) -> u32 {
+    for round in 0..SHUFFLE_ROUNDS {
+        let key = hash(words[round as usize % 4].wrapping_add(0x9e37_79b9_u32.wrapping_mul(round + 1)));
+        let sum = ((u64::from(key) * u64::from(rows)) >> 32) as u32;
+        let partner = if sum >= place { sum - place } else { sum + (rows - place) };
+        let coin = hash(place.max(partner) ^ hash(key)) >> 31;
+        place = if coin == 1 { partner } else { place };
     }
-    let (mut high, mut low) = (bits.div_ceil(2), bits / 2);
-    let (mut left, mut right) = (value >> low, value & mask(low));
-    for round in 0..FEISTEL_ROUNDS {
-        let mixed = left ^ (hash(right ^ keys[round as usize % 4].wrapping_add(round)) & mask(high));
-        (left, right) = (right, mixed);
-        (high, low) = (low, high);
-    }
-    left << low | right
+    place
 }
 
-#[inline]
-fn mask(bits: u32) -> u32 {
-    (1 << bits) - 1
-}
-
+/// A bijection of words whose every bit depends on all (Wellons' lowbias32).
 #[inline]
 fn hash(value: u32) -> u32 {
-    let a = value.wrapping_mul(0x9e37_79b1);
-    let b = (a ^ (a >> 16)).wrapping_mul(0x85eb_ca6b);
-    b ^ (b >> 13)
+    let a = (value ^ (value >> 16)).wrapping_mul(0x7feb_352d);
+    let b = (a ^ (a >> 15)).wrapping_mul(0x846c_a68b);
+    b ^ (b >> 16)
 }
 
 #[cfg(test)]
@@ -147,17 +134,25 @@ mod tests {
         }
     }
 
+    /// χ² of the ordered pair (first row, second row) of an epoch over many restarts, in standard deviations.
+    fn pairs(rows: u32, restarts: u64) -> f64 {
+        let draws = RowDraws { rows, batch: 2, replacement: false };
+        let mut counts = vec![0f64; (rows * rows) as usize];
+        for restart in 0..restarts {
+            counts[(rows * draws.row(0, restart, 1, 0) + draws.row(0, restart, 1, 1)) as usize] += 1.0;
+        }
+        let cells = f64::from(rows * (rows - 1));
+        let mean = restarts as f64 / cells;
+        let off = (0..rows * rows).filter(|p| p / rows != p % rows).map(|p| counts[p as usize] - mean);
+        let chi2: f64 = off.map(|c| c * c / mean).sum();
+        (chi2 - (cells - 1.0)) / (2.0 * (cells - 1.0)).sqrt()
+    }
+
     #[test]
     fn neighbours_in_a_permutation_are_independent() {
-        // The first two rows of 4 rows: each of the 12 ordered pairs equally often.
-        let draws = RowDraws { rows: 4, batch: 2, replacement: false };
-        let mut counts = [0f64; 16];
-        for restart in 0..24_000 {
-            let (a, b) = (draws.row(0, restart, 1, 0), draws.row(0, restart, 1, 1));
-            counts[(4 * a + b) as usize] += 1.0;
+        for rows in [3, 4, 5, 7, 13, 40] {
+            let off = pairs(rows, 400_000);
+            assert!(off.abs() < 4.5, "{rows} rows: χ² off by {off} standard deviations");
         }
-        let pairs: Vec<f64> = (0..16).filter(|p| p / 4 != p % 4).map(|p| counts[p]).collect();
-        let chi2: f64 = pairs.iter().map(|c| (c - 2000.0) * (c - 2000.0) / 2000.0).sum();
-        assert!(chi2 < 31.3, "χ² of 11 degrees of freedom is {chi2} (0.1 % above 31.3)");
     }
 }

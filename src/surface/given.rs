@@ -61,7 +61,8 @@ impl Given {
 
     /// The table, where there is one to be had.
     pub(super) fn rows_of(&self, columns: usize) -> Option<Arc<Rows>> {
-        let stand_in = || Rows { values: numbers(STAND_IN_ROWS * columns), rows: STAND_IN_ROWS as u32, columns: columns as u32 };
+        let stand_in =
+            || Rows { values: numbers(STAND_IN_ROWS * columns), rows: STAND_IN_ROWS as u32, columns: columns as u32 };
         self.rows.clone().or_else(|| self.stand_in.then(|| Arc::new(stand_in())))
     }
 

@@ -47,6 +47,8 @@ pub struct Surface {
     minima: Vec<KnownMinimum>,
     options: Vec<(String, f64)>,
     rows: Option<Arc<Rows>>,
+    /// Names of the parameters and their sizes: none for a scalar, two for a matrix.
+    parameters: Vec<(String, Vec<u32>)>,
 }
 
 impl Surface {
@@ -54,6 +56,7 @@ impl Surface {
     fn new(name: String, mut graph: Graph, value: NodeId, domain: Domain) -> Result<Surface, Error> {
         domain.check()?;
         let gradient = gradient(&mut graph, value);
+        let dim = domain.dim() as u32;
         Ok(Surface {
             label: name.clone(),
             name,
@@ -65,6 +68,7 @@ impl Surface {
             minima: Vec::new(),
             options: Vec::new(),
             rows: None,
+            parameters: vec![("x".to_owned(), vec![dim])],
         })
     }
 
@@ -196,6 +200,21 @@ impl Surface {
     /// The gradient's node: over the parameters, or a scalar where all coordinates share it.
     pub fn gradient_node(&self) -> NodeId {
         self.gradient
+    }
+
+    /// The name of each coordinate: `a` of a scalar parameter, `x[0]` of a vector, `W[0, 1]` of a matrix.
+    pub fn coordinates(&self) -> Vec<String> {
+        let one = |(name, dims): &(String, Vec<u32>)| -> Vec<String> {
+            match dims[..] {
+                [] => vec![name.clone()],
+                [n] => (0..n).map(|i| format!("{name}[{i}]")).collect(),
+                _ => {
+                    let (rows, columns) = (dims[0], dims[1]);
+                    (0..rows * columns).map(|i| format!("{name}[{}, {}]", i / columns, i % columns)).collect()
+                }
+            }
+        };
+        self.parameters.iter().flat_map(one).collect()
     }
 
     /// The table that its formula sums over, where it has one.

@@ -275,7 +275,9 @@ impl SurfaceText {
             format!("{}({})", self.name, self.overrides.iter().map(spoken).collect::<Vec<_>>().join(", "))
         };
         let surface = Surface::new(self.name.clone(), graph, value, domain)?;
-        Ok(Surface { label, comments: self.parsed.comments.clone(), minima, options, rows, ..surface })
+        let named = |p: &Parameter| (p.name.text.clone(), p.dims.iter().map(|d| length(d, n)).collect());
+        let parameters = self.parsed.parameters.iter().map(named).collect();
+        Ok(Surface { label, comments: self.parsed.comments.clone(), minima, options, rows, parameters, ..surface })
     }
 
     fn intervals(
