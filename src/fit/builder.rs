@@ -95,7 +95,7 @@ impl<'a> Fit<'a> {
             starts: Vec::new(),
             fixed: Vec::new(),
             loss: Loss::Squared,
-            max_iterations: 500,
+            max_iterations: 1000,
             threads: 0,
         }
     }
@@ -168,7 +168,7 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// Iterations of a descent, at most; 500 unless said.
+    /// Iterations of a descent, at most; 1000 unless said.
     pub fn max_iterations(mut self, most: u32) -> Self {
         self.max_iterations = most;
         self
