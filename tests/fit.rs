@@ -230,7 +230,8 @@ fn neither_threads_nor_the_number_of_restarts_change_a_result() {
     assert_eq!((&one.parameters, &one.stops, one.iterations), (&many.parameters, &many.stops, many.iterations));
     // The first restarts of many are those of few.
     let few = fit(2, 50);
-    let reached = |f: &Fitted| f.solutions.iter().filter(|s| s.first_start < 50).map(|s| s.first_start).collect::<Vec<_>>();
+    let reached =
+        |f: &Fitted| f.solutions.iter().filter(|s| s.first_start < 50).map(|s| s.first_start).collect::<Vec<_>>();
     assert_eq!(reached(&few), reached(&one));
 }
 
@@ -238,7 +239,8 @@ fn neither_threads_nor_the_number_of_restarts_change_a_result() {
 fn a_long_table_is_fitted_the_same_by_any_number_of_threads() {
     let rows = 50_000;
     let t: Vec<f64> = (0..rows).map(|i| 5.0 * f64::from(i) / f64::from(rows)).collect();
-    let y: Vec<f64> = t.iter().enumerate().map(|(i, t)| 3.0 * (-0.8 * t).exp() + 0.1 * ((i * i) as f64).sin()).collect();
+    let y: Vec<f64> =
+        t.iter().enumerate().map(|(i, t)| 3.0 * (-0.8 * t).exp() + 0.1 * ((i * i) as f64).sin()).collect();
     let model = model("a*exp(-k*t) + c", &["a", "k", "c"]);
     let fit = |threads| Fit::new(&model, &[&t, &y]).start(&[1.0, 0.1, 0.5]).threads(threads).run().unwrap();
     let (one, three) = (fit(1), fit(3));

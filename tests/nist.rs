@@ -21,12 +21,13 @@ use support::oracle::{data, numbers};
 
 const RESTARTS: u64 = 1000;
 const SEED: u64 = 1;
+/// Iterations of a descent from a random start: those that are slower than this need not all be awaited.
+const ITERATIONS: u32 = 300;
 /// Digits that parameters, residual sums and standard errors must have.
 const WANTED: [f64; 3] = [8.0, 9.0, 6.0];
 
 /// Problem, run, and what is short of digits there.
-const EXCEPTIONS: [(&str, Run, &[usize], &str); 4] = [
-    ("BoxBOD", Run::Start1, &[0, 1, 2], "descends to the plateau b2 -> infinity, where MINPACK goes too (rss 9771.5)"),
+const EXCEPTIONS: [(&str, Run, &[usize], &str); 3] = [
     ("Lanczos1", Run::Start1, &[1, 2], LANCZOS1),
     ("Lanczos1", Run::Start2, &[1, 2], LANCZOS1),
     ("Lanczos1", Run::Random, &[1, 2], LANCZOS1),
@@ -126,7 +127,9 @@ impl Problem {
         let fit = match run {
             Run::Start1 => self.fit().start(&self.starts[0]),
             Run::Start2 => self.fit().start(&self.starts[1]),
-            Run::Random => self.fit().boxes(boxes(&self.starts)).restarts(RESTARTS).seed(SEED),
+            Run::Random => {
+                self.fit().boxes(boxes(&self.starts)).restarts(RESTARTS).seed(SEED).max_iterations(ITERATIONS)
+            }
         };
         self.score(&fit.run().expect("a fit"))
     }
@@ -196,20 +199,10 @@ fn document(table: &str) -> String {
          Written by `CATCHMENT_NIST_TABLE=benches/results/nist.md cargo test --test nist`; the test holds the same numbers.\n\n\
          Cells are the fewest correct digits among parameters / of the residual sum / among standard errors; asked for are \
          8 / 9 / 6.\nCertified standard errors have 11 digits. `start 1` and `start 2` are fits from that one start, `random` is a \
-         fit from {RESTARTS} starts\n(seed {SEED}) in a box from a tenth of the smaller to ten times the larger of the two starts; \
+         fit from {RESTARTS} starts\n(seed {SEED}, at most {ITERATIONS} iterations each) in a box from a tenth of the smaller to ten times the larger of the two starts; \
          hits are starts that led to the certified\nresidual sum, in whatever order of like terms. Iterations are those of \
          all starts together.\n\n{table}\nShort of digits, and why:\n\n{reasons}"
     )
-}
-
-#[test]
-fn explore() {
-    for p in problems() {
-        if !std::env::var("ONLY").is_ok_and(|v| v.contains(&p.name)) { continue }
-        let f = p.fit().boxes(boxes(&p.starts)).restarts(RESTARTS).seed(SEED).run().unwrap();
-        println!("{} {:?}", p.name, f.stops);
-        for s in f.solutions.iter().take(12) { println!("{:.12e} {} {:?} {:?}", s.cost, s.hits, s.stop, s.parameters); }
-    }
 }
 
 #[test]

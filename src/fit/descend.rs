@@ -151,14 +151,7 @@ impl<'m> Descender<'m> {
     }
 
     /// Tries the step: its cost, if that falls enough. Changes the radius as `lmder` does.
-    fn attempt(
-        &mut self,
-        data: &Data<'_>,
-        settings: &Settings,
-        x: &[f64],
-        cost: f64,
-        promised: f64,
-    ) -> Option<f64> {
+    fn attempt(&mut self, data: &Data<'_>, settings: &Settings, x: &[f64], cost: f64, promised: f64) -> Option<f64> {
         let trust = &mut self.trust;
         let length = trust.length(&trust.d);
         self.trial.clear();
