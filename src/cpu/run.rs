@@ -7,32 +7,32 @@ use crate::random::{Purpose, RowDraws, philox4x32, row_words};
 
 /// The surface's table as lanes read it.
 #[derive(Clone, Copy)]
-pub(super) struct TableRows<'a, F> {
+pub(crate) struct TableRows<'a, F> {
     /// Row-major.
-    pub(super) values: &'a [F],
+    pub(crate) values: &'a [F],
     /// Columns.
-    pub(super) columns: usize,
+    pub(crate) columns: usize,
     /// How a batch's rows are drawn.
-    pub(super) draws: RowDraws,
+    pub(crate) draws: RowDraws,
 }
 
 impl<F> TableRows<'_, F> {
     /// No table.
-    pub(super) const NONE: Self = TableRows { values: &[], columns: 0, draws: RowDraws::NONE };
+    pub(crate) const NONE: Self = TableRows { values: &[], columns: 0, draws: RowDraws::NONE };
 }
 
 /// One block's slab and what its lanes are.
-pub(super) struct Block<F> {
+pub(crate) struct Block<F> {
     /// Rows of `lanes` numbers.
-    pub(super) slab: Vec<F>,
+    pub(crate) slab: Vec<F>,
     /// Lanes, a multiple of [`CHUNK`].
-    pub(super) lanes: usize,
+    pub(crate) lanes: usize,
     /// Which of the two parameter arrays is before the step.
-    pub(super) flip: usize,
+    pub(crate) flip: usize,
     /// The seed's two words.
-    pub(super) key: [u32; 2],
+    pub(crate) key: [u32; 2],
     /// The number of the first lane's restart.
-    pub(super) first: u64,
+    pub(crate) first: u64,
     counters: Vec<u32>,
     picks: Picks,
 }
@@ -59,7 +59,7 @@ impl Picks {
 }
 
 impl<F: Lane> Block<F> {
-    pub(super) fn new(tape_rows: usize, vars: usize, lanes: usize, key: [u32; 2]) -> Block<F> {
+    pub(crate) fn new(tape_rows: usize, vars: usize, lanes: usize, key: [u32; 2]) -> Block<F> {
         Block {
             slab: vec![F::default(); tape_rows * lanes],
             lanes,
@@ -72,22 +72,22 @@ impl<F: Lane> Block<F> {
     }
 
     /// A row of the slab.
-    pub(super) fn row(&self, row: usize) -> &[F] {
+    pub(crate) fn row(&self, row: usize) -> &[F] {
         &self.slab[row * self.lanes..][..self.lanes]
     }
 
     /// A row of the slab.
-    pub(super) fn row_mut(&mut self, row: usize) -> &mut [F] {
+    pub(crate) fn row_mut(&mut self, row: usize) -> &mut [F] {
         &mut self.slab[row * self.lanes..][..self.lanes]
     }
 
     /// Coordinate `i` before the step.
-    pub(super) fn x(&self, tape: &Tape<F>, i: usize) -> &[F] {
+    pub(crate) fn x(&self, tape: &Tape<F>, i: usize) -> &[F] {
         self.row(tape.x[self.flip] + i)
     }
 
     /// Where an output lies, as a row or a number that all lanes share.
-    pub(super) fn output(&self, tape: &Tape<F>, operand: Operand, host: &[F]) -> Output<'_, F> {
+    pub(crate) fn output(&self, tape: &Tape<F>, operand: Operand, host: &[F]) -> Output<'_, F> {
         match operand.space {
             Space::Row => Output::Row(self.row(operand.base as usize)),
             Space::X => Output::Row(self.row(tape.x[self.flip] + operand.base as usize)),
@@ -100,7 +100,7 @@ impl<F: Lane> Block<F> {
 }
 
 /// A scalar output of a block.
-pub(super) enum Output<'a, F> {
+pub(crate) enum Output<'a, F> {
     /// One number a lane.
     Row(&'a [F]),
     /// The same for all.
@@ -109,7 +109,7 @@ pub(super) enum Output<'a, F> {
 
 impl<F: Lane> Output<'_, F> {
     /// The lane's number.
-    pub(super) fn at(&self, lane: usize) -> F {
+    pub(crate) fn at(&self, lane: usize) -> F {
         match self {
             Output::Row(row) => row[lane],
             Output::Shared(v) => *v,
@@ -117,7 +117,7 @@ impl<F: Lane> Output<'_, F> {
     }
 
     /// Whether any lane's number is above `limit` or is no number.
-    pub(super) fn any_above(&self, limit: F) -> bool {
+    pub(crate) fn any_above(&self, limit: F) -> bool {
         match self {
             Output::Row(row) => row.iter().fold(false, |any, &v| any | (v > limit)),
             Output::Shared(v) => *v > limit,
@@ -127,17 +127,17 @@ impl<F: Lane> Output<'_, F> {
 
 /// What a run reads beside its block.
 #[derive(Clone, Copy)]
-pub(super) struct Given<'a, F> {
+pub(crate) struct Given<'a, F> {
     /// The step's host scalars.
-    pub(super) host: &'a [F],
+    pub(crate) host: &'a [F],
     /// The surface's table.
-    pub(super) data: TableRows<'a, F>,
+    pub(crate) data: TableRows<'a, F>,
     /// The number of the step, from 1.
-    pub(super) step: u32,
+    pub(crate) step: u32,
 }
 
 /// Runs the tape once: one step, or one evaluation.
-pub(super) fn run<F: Lane>(width: Width, tape: &Tape<F>, block: &mut Block<F>, given: Given<'_, F>) {
+pub(crate) fn run<F: Lane>(width: Width, tape: &Tape<F>, block: &mut Block<F>, given: Given<'_, F>) {
     match width {
         Width::Baseline => interpret(tape, block, given),
         // SAFETY: `Width::detect` saw the feature on this machine.

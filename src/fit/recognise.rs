@@ -58,9 +58,27 @@ impl Recognised {
         let slopes =
             (0..surface.dim()).map(|i| row.view(slopes, Axis::vector(total), i as i32, 0, None)).collect::<Vec<_>>();
         let columns = (0..table.columns).map(|c| format!("column {c}")).collect();
-        let residuals = Residuals { graph: row, value, slopes, parameters: names, columns };
+        let observed = match row.node(roots[0]) {
+            Node::Binary(Binary::Sub, a, b) if weight.is_none() => {
+                let free = |id: NodeId| !reads(&row, id, surface.dim());
+                [b, a].into_iter().find(|&side| free(side))
+            }
+            _ => None,
+        };
+        let residuals = Residuals { graph: row, value, slopes, observed, parameters: names, columns };
         Some(Recognised { residuals, scale })
     }
+}
+
+/// Whether a node reads one of the first `n` coordinates of `X`.
+fn reads(graph: &Graph, id: NodeId, n: u32) -> bool {
+    let needed = graph.needed(&[id]);
+    (0..graph.len() as u32).map(NodeId).filter(|id| needed[id.index()]).any(|id| match graph.node(id) {
+        Node::View { source, start, .. } => {
+            matches!(graph.node(source), Node::Input(Input::X, _)) && (start as u32) < n
+        }
+        _ => false,
+    })
 }
 
 /// `r` and the weight of `w·r²`.

@@ -72,6 +72,17 @@ impl Surface {
         })
     }
 
+    /// A surface from its graph and the table that it reads.
+    pub(crate) fn assembled(
+        name: &str,
+        graph: Graph,
+        value: NodeId,
+        domain: Domain,
+        rows: Option<Arc<Rows>>,
+    ) -> Result<Surface, Error> {
+        Ok(Surface { rows, ..Surface::new(name.to_owned(), graph, value, domain)? })
+    }
+
     /// A catalog surface (`rastrigin`, `ackley(a=10)`) or a `.surf` file, in `dim` dimensions (`None` where it is fixed).
     ///
     /// # Errors
