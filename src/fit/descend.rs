@@ -194,7 +194,9 @@ impl<'m> Descender<'m> {
             if gain == 0.0 {
                 break;
             }
-            self.trust.step(&self.now, &end.x, limits, f64::INFINITY);
+            if !self.trust.step(&self.now, &end.x, limits, f64::INFINITY).is_finite() {
+                break;
+            }
             self.trial.clear();
             self.trial.extend(end.x.iter().zip(&self.trust.d).map(|(x, d)| x + d));
             limits.project(&mut self.trial);
