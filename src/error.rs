@@ -1,5 +1,6 @@
 //! Everything that can go wrong, in one enum with typed payloads.
 
+use crate::fit::FitError;
 use crate::language::Diagnostic;
 use crate::random::StartsError;
 use crate::table::TableError;
@@ -53,6 +54,9 @@ pub enum Error {
     /// A start sampler that does not fit.
     #[error(transparent)]
     Starts(#[from] StartsError),
+    /// A fit that cannot be made.
+    #[error(transparent)]
+    Fit(#[from] FitError),
     /// A number of the plan outside its range.
     #[error("{name} is {value}: {expected}")]
     Setting {
@@ -174,6 +178,8 @@ impl Error {
             | Error::PrecisionOnGpu => 2,
             Error::Starts(error) => starts_code(error),
             Error::Table(_) => 65,
+            Error::Fit(error) if error.is_data() => 65,
+            Error::Fit(_) => 2,
             Error::NoDevice { .. } | Error::Device { .. } => 69,
             Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => 66,
             Error::Io { .. } => 74,

@@ -19,9 +19,11 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// Above this many instructions code is laid out in loops.
-const STRAIGHT_LIMIT: usize = 3000;
+pub(crate) const STRAIGHT_LIMIT: usize = 3000;
 /// A formula of more instructions than this, loops counted once, is refused.
 pub(crate) const KERNEL_LIMIT: usize = 400_000;
+/// The most lanes of a block.
+pub(crate) const LANES_MOST: usize = 256;
 /// Host scalars that are computed once for all blocks; beyond it each block computes its own.
 const TABLE_LIMIT: u64 = 1 << 24;
 
@@ -290,9 +292,9 @@ fn evaluate_block<F: Lane>(tape: &Tape<F>, width: Width, lanes: usize, dim: usiz
 }
 
 /// Lanes of a block: as many as keep its slab near the first-level cache.
-fn lanes_for<F>(rows: usize) -> usize {
+pub(crate) fn lanes_for<F>(rows: usize) -> usize {
     let bytes = rows * size_of::<F>();
-    [256, 128, 64].into_iter().find(|lanes| lanes * bytes <= 48 << 10).unwrap_or(CHUNK.max(32))
+    [LANES_MOST, 128, 64].into_iter().find(|lanes| lanes * bytes <= 48 << 10).unwrap_or(CHUNK.max(32))
 }
 
 fn host_table<F: Lane>(plan: &Plan, program: &Program, number: usize) -> HostTable<F> {

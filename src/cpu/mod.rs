@@ -7,4 +7,7 @@ pub(crate) mod math64;
 mod run;
 mod tape;
 
-pub(crate) use engine::{CpuEngine, KERNEL_LIMIT, with_large_stack};
+pub(crate) use engine::{CpuEngine, KERNEL_LIMIT, LANES_MOST, STRAIGHT_LIMIT, lanes_for, with_large_stack};
+pub(crate) use lane::{CHUNK, Width};
+pub(crate) use run::{Block, Output, run};
+pub(crate) use tape::{Tape, compile};

@@ -6,42 +6,42 @@ use crate::graph::{LaneLoop, Law};
 use crate::random::{Purpose, philox4x32};
 
 /// One block's slab and what its lanes are.
-pub(super) struct Block<F> {
+pub(crate) struct Block<F> {
     /// Rows of `lanes` numbers.
-    pub(super) slab: Vec<F>,
+    pub(crate) slab: Vec<F>,
     /// Lanes, a multiple of [`CHUNK`].
-    pub(super) lanes: usize,
+    pub(crate) lanes: usize,
     /// Which of the two parameter arrays is before the step.
-    pub(super) flip: usize,
+    pub(crate) flip: usize,
     /// The seed's two words.
-    pub(super) key: [u32; 2],
+    pub(crate) key: [u32; 2],
     /// The number of the first lane's restart.
-    pub(super) first: u64,
+    pub(crate) first: u64,
     counters: Vec<u32>,
 }
 
 impl<F: Lane> Block<F> {
-    pub(super) fn new(tape_rows: usize, vars: usize, lanes: usize, key: [u32; 2]) -> Block<F> {
+    pub(crate) fn new(tape_rows: usize, vars: usize, lanes: usize, key: [u32; 2]) -> Block<F> {
         Block { slab: vec![F::default(); tape_rows * lanes], lanes, flip: 0, key, first: 0, counters: vec![0; vars] }
     }
 
     /// A row of the slab.
-    pub(super) fn row(&self, row: usize) -> &[F] {
+    pub(crate) fn row(&self, row: usize) -> &[F] {
         &self.slab[row * self.lanes..][..self.lanes]
     }
 
     /// A row of the slab.
-    pub(super) fn row_mut(&mut self, row: usize) -> &mut [F] {
+    pub(crate) fn row_mut(&mut self, row: usize) -> &mut [F] {
         &mut self.slab[row * self.lanes..][..self.lanes]
     }
 
     /// Coordinate `i` before the step.
-    pub(super) fn x(&self, tape: &Tape<F>, i: usize) -> &[F] {
+    pub(crate) fn x(&self, tape: &Tape<F>, i: usize) -> &[F] {
         self.row(tape.x[self.flip] + i)
     }
 
     /// Where an output lies, as a row or a number that all lanes share.
-    pub(super) fn output(&self, tape: &Tape<F>, operand: Operand, host: &[F]) -> Output<'_, F> {
+    pub(crate) fn output(&self, tape: &Tape<F>, operand: Operand, host: &[F]) -> Output<'_, F> {
         match operand.space {
             Space::Row => Output::Row(self.row(operand.base as usize)),
             Space::X => Output::Row(self.row(tape.x[self.flip] + operand.base as usize)),
@@ -53,7 +53,7 @@ impl<F: Lane> Block<F> {
 }
 
 /// A scalar output of a block.
-pub(super) enum Output<'a, F> {
+pub(crate) enum Output<'a, F> {
     /// One number a lane.
     Row(&'a [F]),
     /// The same for all.
@@ -62,7 +62,7 @@ pub(super) enum Output<'a, F> {
 
 impl<F: Lane> Output<'_, F> {
     /// The lane's number.
-    pub(super) fn at(&self, lane: usize) -> F {
+    pub(crate) fn at(&self, lane: usize) -> F {
         match self {
             Output::Row(row) => row[lane],
             Output::Shared(v) => *v,
@@ -70,7 +70,7 @@ impl<F: Lane> Output<'_, F> {
     }
 
     /// Whether any lane's number is above `limit` or is no number.
-    pub(super) fn any_above(&self, limit: F) -> bool {
+    pub(crate) fn any_above(&self, limit: F) -> bool {
         match self {
             Output::Row(row) => row.iter().fold(false, |any, &v| any | (v > limit)),
             Output::Shared(v) => *v > limit,
@@ -79,7 +79,7 @@ impl<F: Lane> Output<'_, F> {
 }
 
 /// Runs the tape once: one step, or one evaluation. `host` holds the step's host scalars.
-pub(super) fn run<F: Lane>(width: Width, tape: &Tape<F>, block: &mut Block<F>, host: &[F], step: u32) {
+pub(crate) fn run<F: Lane>(width: Width, tape: &Tape<F>, block: &mut Block<F>, host: &[F], step: u32) {
     match width {
         Width::Baseline => interpret(tape, block, host, step),
         // SAFETY: `Width::detect` saw the feature on this machine.

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 /// Where an operand lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Space {
+pub(crate) enum Space {
     /// A row of the slab.
     Row,
     /// A row of the parameters before the step.
@@ -26,7 +26,7 @@ pub(super) enum Space {
 
 /// An operand: a place and how it moves with loop counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Operand {
+pub(crate) struct Operand {
     pub(super) space: Space,
     pub(super) base: i32,
     pub(super) terms: [(u32, i32); 3],
@@ -92,9 +92,9 @@ pub(crate) struct Tape<F> {
     /// Numbers that all lanes share: constants, then tables.
     pub(super) shared: Vec<F>,
     /// Rows of a slab.
-    pub(super) rows: usize,
+    pub(crate) rows: usize,
     /// First rows of the two parameter arrays.
-    pub(super) x: [usize; 2],
+    pub(crate) x: [usize; 2],
     /// First rows of the states.
     pub(super) states: Vec<usize>,
     /// First row of the gradient, where the kernel gives it out.
@@ -102,9 +102,9 @@ pub(crate) struct Tape<F> {
     /// First row of the drawn hyperparameters.
     pub(super) drawn: usize,
     /// Rows of the scalar outputs.
-    pub(super) scalars: Vec<Operand>,
+    pub(crate) scalars: Vec<Operand>,
     /// Loop counters.
-    pub(super) vars: usize,
+    pub(crate) vars: usize,
 }
 
 /// Lays out a slab and compiles the kernel for it. `states` and `drawn` are the numbers of state slots and of

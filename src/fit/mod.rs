@@ -1,5 +1,20 @@
 //! Curve fits: the parameters of a model that a table's rows agree with best.
 
+mod builder;
+mod dense;
+mod descend;
+mod error;
+mod loss;
 mod residuals;
+mod rows;
+mod solutions;
+mod statistics;
+mod trust;
 
+pub use builder::{Fit, Fitted};
+pub use descend::Stop;
+pub use error::FitError;
+pub use loss::Loss;
 pub use residuals::Residuals;
+pub use solutions::Solution;
+pub use statistics::{Estimate, Standing};

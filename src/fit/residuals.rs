@@ -1,7 +1,7 @@
 //! What a fit makes small: one row's residual as a graph, with its slopes along every parameter.
 
 use crate::error::Error;
-use crate::graph::{Axis, Binary, Graph, NodeId, gradient};
+use crate::graph::{Axis, Binary, Graph, Node, NodeId, gradient};
 use crate::language::{Elaborator, Source, parse_body};
 
 /// One row's residual `model - y` over the vector `X = (parameters…, columns of the row…)`, and its partial derivatives.
@@ -13,6 +13,8 @@ pub struct Residuals {
     pub(crate) value: NodeId,
     /// Its partial derivatives along each parameter, scalars.
     pub(crate) slopes: Vec<NodeId>,
+    /// What the residual is the distance to, where it is known and no parameter takes part in it.
+    pub(crate) observed: Option<NodeId>,
     /// Names of the parameters.
     pub(crate) parameters: Vec<String>,
     /// Names of the columns that the formulas read.
@@ -39,9 +41,25 @@ impl Residuals {
             Ok(elaborator.scalar(&value)?)
         };
         let (model, y) = (side("--model", model)?, side("--y", y)?);
+        // Views of X at a parameter's place.
+        let reads_parameter = graph.needed(&[y]).into_iter().enumerate().any(|(id, needed)| {
+            let node = graph.node(NodeId(id as u32));
+            needed && matches!(node, Node::View { source, start, .. } if source == x && (start as usize) < parameters.len())
+        });
         let value = graph.binary(Binary::Sub, model, y);
         let all = gradient(&mut graph, value);
         let slopes = (0..parameters.len()).map(|i| graph.view(all, Axis::vector(total), i as i32, 0, None)).collect();
-        Ok(Residuals { graph, value, slopes, parameters: parameters.to_vec(), columns: columns.to_vec() })
+        let observed = (!reads_parameter).then_some(y);
+        Ok(Residuals { graph, value, slopes, observed, parameters: parameters.to_vec(), columns: columns.to_vec() })
+    }
+
+    /// Names of the parameters, in the order of every point.
+    pub fn parameters(&self) -> &[String] {
+        &self.parameters
+    }
+
+    /// Names of the columns that the formulas may read, in the order in which a fit is given them.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
     }
 }
