@@ -95,7 +95,7 @@ impl<'a> Fit<'a> {
             starts: Vec::new(),
             fixed: Vec::new(),
             loss: Loss::Squared,
-            max_iterations: 500,
+            max_iterations: 1000,
             threads: 0,
         }
     }
@@ -168,7 +168,7 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// Iterations of a descent, at most; 500 unless said.
+    /// Iterations of a descent, at most; 1000 unless said.
     pub fn max_iterations(mut self, most: u32) -> Self {
         self.max_iterations = most;
         self
@@ -257,8 +257,7 @@ impl<'a> Fit<'a> {
     fn limits(&self, fits: impl Fn(&'static str, usize) -> Result<(), FitError>) -> Result<Limits, FitError> {
         let names = &self.residuals.parameters;
         let p = names.len();
-        let mut limits =
-            Limits { lo: vec![f64::NEG_INFINITY; p], hi: vec![f64::INFINITY; p], fixed: vec![None; p] };
+        let mut limits = Limits { lo: vec![f64::NEG_INFINITY; p], hi: vec![f64::INFINITY; p], fixed: vec![None; p] };
         let held = self.boxes.as_ref().filter(|_| self.bounded).map(|b| (&b.lo, &b.hi));
         for (lo, hi) in self.bounds.iter().map(|b| (&b.0, &b.1)).chain(held) {
             fits("the lower bound", lo.len())?;

@@ -11,6 +11,9 @@ use super::trust::{Limits, Trust};
 
 /// The first trust region, in lengths of the start: MINPACK's.
 const FIRST: f64 = 100.0;
+/// So many iterations must lower the cost by at least this part of it. The slowest descents to certified parameters
+/// lower it a hundred times as much; those that run away to infinity do not.
+const CREEP: (u32, f64) = (50, 1e-5);
 /// Gauss–Newton steps of a polish, at most.
 const POLISH: usize = 40;
 
@@ -22,8 +25,10 @@ pub enum Stop {
     /// No step lowers the cost, though its gradient says that one should: a kink, a jump or the edge of where the
     /// residuals are finite. Look at the model there, or start elsewhere.
     Stalled,
-    /// All iterations were used up while the cost still fell: allow more, or see whether the parameters run away to
-    /// infinity because the data do not determine them.
+    /// The cost falls by less than 1e-5 of itself in 50 iterations: parameters run away to infinity, or along a valley
+    /// without a floor, because the data do not determine them. Bound them, fix one, or start elsewhere.
+    Creeping,
+    /// All iterations were used up while the cost still fell: allow more.
     MaxIterations,
     /// A residual or slope at the start is not finite: start elsewhere or narrow the boxes.
     NonFinite,
@@ -33,14 +38,15 @@ pub enum Stop {
 
 impl Stop {
     /// All of them.
-    pub const ALL: [Stop; 5] =
-        [Stop::Converged, Stop::Stalled, Stop::MaxIterations, Stop::NonFinite, Stop::TooFewRows];
+    pub const ALL: [Stop; 6] =
+        [Stop::Converged, Stop::Stalled, Stop::Creeping, Stop::MaxIterations, Stop::NonFinite, Stop::TooFewRows];
 
     /// As files and documents name it.
     pub fn name(self) -> &'static str {
         match self {
             Stop::Converged => "converged",
             Stop::Stalled => "stalled",
+            Stop::Creeping => "creeping",
             Stop::MaxIterations => "max_iterations",
             Stop::NonFinite => "nonfinite",
             Stop::TooFewRows => "too_few_rows",
@@ -87,6 +93,7 @@ impl<'m> Descender<'m> {
         limits.project(&mut x);
         let mut cost = self.work.evaluate(data, &x, loss);
         let mut iterations = 0;
+        let mut before = cost;
         let end = |x, cost, stop, iterations| End { x, cost, stop, iterations };
         if !cost.is_finite() {
             return end(x, cost, Stop::NonFinite, iterations);
@@ -108,6 +115,12 @@ impl<'m> Descender<'m> {
             }
             if iterations >= settings.max_iterations {
                 return end(x, cost, Stop::MaxIterations, iterations);
+            }
+            if iterations % CREEP.0 == 0 {
+                if iterations > 0 && before - cost < CREEP.1 * cost {
+                    return end(x, cost, Stop::Creeping, iterations);
+                }
+                before = cost;
             }
             iterations += 1;
             let least = 1e-15 * self.trust.length(&x) + f64::MIN_POSITIVE;
@@ -138,14 +151,7 @@ impl<'m> Descender<'m> {
     }
 
     /// Tries the step: its cost, if that falls enough. Changes the radius as `lmder` does.
-    fn attempt(
-        &mut self,
-        data: &Data<'_>,
-        settings: &Settings,
-        x: &[f64],
-        cost: f64,
-        promised: f64,
-    ) -> Option<f64> {
+    fn attempt(&mut self, data: &Data<'_>, settings: &Settings, x: &[f64], cost: f64, promised: f64) -> Option<f64> {
         let trust = &mut self.trust;
         let length = trust.length(&trust.d);
         self.trial.clear();
@@ -173,7 +179,7 @@ impl<'m> Descender<'m> {
 
     /// Takes Gauss–Newton steps while what they promise shrinks.
     pub(crate) fn polish(&mut self, data: &Data<'_>, settings: &Settings, end: &mut End) {
-        if !matches!(end.stop, Stop::Converged | Stop::Stalled | Stop::MaxIterations) {
+        if !matches!(end.stop, Stop::Converged | Stop::Stalled) {
             return;
         }
         let (loss, limits) = (settings.loss, &settings.limits);

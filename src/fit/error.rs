@@ -40,6 +40,16 @@ pub enum FitError {
         /// The weight.
         value: f64,
     },
+    /// A group's number that is not below the number of rows.
+    #[error("row {row} is in group {value}: groups are numbered from 0, without gaps, and there are {rows} rows")]
+    Group {
+        /// The row, from 1.
+        row: usize,
+        /// Its group.
+        value: u32,
+        /// Rows of the table.
+        rows: usize,
+    },
     /// Fewer rows than parameters that are to be found.
     #[error("{rows} rows cannot determine {parameters} parameters")]
     TooFewRows {

@@ -103,10 +103,7 @@ impl<'m> Work<'m> {
 
     /// Prepares for another table; to be called before anything else.
     pub(crate) fn bind(&mut self, data: &Data<'_>) {
-        let mut lanes = CHUNK;
-        while lanes < data.rows && lanes < self.model.lanes {
-            lanes *= 2;
-        }
+        let lanes = data.rows.next_multiple_of(CHUNK).clamp(CHUNK, self.model.lanes);
         self.block = self.blocks.iter().position(|b| b.lanes == lanes).unwrap_or_else(|| {
             let tapes = [Some(&self.model.full), Some(&self.model.value), self.model.observed.as_ref()];
             let most = |f: fn(&Tape<f64>) -> usize| tapes.into_iter().flatten().map(f).max().unwrap_or(0);
@@ -316,11 +313,7 @@ mod tests {
                 work.linearize(&data, &theta, loss, &mut part);
                 parts.join(&part);
             }
-            let exact: f64 = t
-                .iter()
-                .zip(&y)
-                .map(|(t, y)| loss.cost(theta[0] * (-theta[1] * t).exp() + 1.0 - y))
-                .sum();
+            let exact: f64 = t.iter().zip(&y).map(|(t, y)| loss.cost(theta[0] * (-theta[1] * t).exp() + 1.0 - y)).sum();
             assert!((cost / exact - 1.0).abs() < 1e-12 && (sum / exact - 1.0).abs() < 1e-12);
             for j in 0..2 {
                 assert!((whole.length(j) / parts.length(j) - 1.0).abs() < 1e-12);

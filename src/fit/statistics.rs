@@ -93,7 +93,8 @@ impl Statistics {
         let sd = |j: usize| entry(j, j).map(f64::sqrt);
         let correlation = (0..p)
             .map(|i| {
-                let one = |j: usize| Some(if i == j { entry(i, i).map(|_| 1.0)? } else { entry(i, j)? / sd(i)? / sd(j)? });
+                let one =
+                    |j: usize| Some(if i == j { entry(i, i).map(|_| 1.0)? } else { entry(i, j)? / sd(i)? / sd(j)? });
                 (0..p).map(one).collect()
             })
             .collect();

@@ -37,6 +37,8 @@ impl Limits {
 pub(crate) struct Trust {
     /// Column lengths: the largest so far.
     pub(crate) scale: Vec<f64>,
+    /// Column lengths here.
+    lengths: Vec<f64>,
     /// Parameters that may move.
     free: Vec<usize>,
     svd: Singular,
@@ -57,13 +59,16 @@ pub(crate) struct Trust {
     pub(crate) radius: f64,
 }
 
+/// Columns that are all at least this long beside their scale are as good as scaled to their own length.
+const ALIKE: f64 = 1e-3;
+
 /// Decomposes the columns in `free`, each divided by its scale.
-fn decompose(svd: &mut Singular, factor: &Factor, free: &[usize], scale: &[f64], z: &[f64]) {
+fn decompose(svd: &mut Singular, factor: &Factor, free: &[usize], scale: &[f64], z: &[f64], cut: f64) {
     svd.clear(factor.p, free.len());
     for &j in free {
         svd.a.extend(factor.column(j).iter().map(|r| r / scale[j]));
     }
-    svd.decompose(z, RANK);
+    svd.decompose(z, cut);
 }
 
 impl Trust {
@@ -76,13 +81,23 @@ impl Trust {
     pub(crate) fn prepare(&mut self, factor: &Factor, x: &[f64], limits: &Limits) {
         let p = factor.p;
         self.scale.resize(p, 0.0);
-        for j in 0..p {
-            self.scale[j] = self.scale[j].max(factor.length(j));
+        self.lengths.clear();
+        self.lengths.extend((0..p).map(|j| factor.length(j)));
+        for (scale, &length) in self.scale.iter_mut().zip(&self.lengths) {
+            *scale = scale.max(length);
         }
+        let (lengths, scale) = (&self.lengths, &self.scale);
         self.free.clear();
-        self.free.extend((0..p).filter(|&j| self.scale[j] > 0.0 && !limits.holds(j, x[j], factor.gradient(j))));
-        decompose(&mut self.svd, factor, &self.free, &self.scale, &factor.z);
-        self.gain = dot(&self.svd.uz, &self.svd.uz);
+        self.free.extend((0..p).filter(|&j| lengths[j] > 0.0 && !limits.holds(j, x[j], factor.gradient(j))));
+        let alike = self.free.iter().all(|&j| lengths[j] >= ALIKE * scale[j]);
+        let cut = if alike { RANK } else { f64::MIN_POSITIVE };
+        decompose(&mut self.svd, factor, &self.free, scale, &factor.z, cut);
+        // What is determined shows only between columns of like length: one that has become short is not idle.
+        if !alike {
+            decompose(&mut self.inner, factor, &self.free, lengths, &factor.z, RANK);
+        }
+        let of = if alike { &self.svd } else { &self.inner };
+        self.gain = dot(&of.uz, &of.uz);
     }
 
     /// The length of a point or step, scaled.
@@ -123,7 +138,7 @@ impl Trust {
                 break;
             }
             self.at_bound = true;
-            decompose(&mut self.inner, factor, &self.rest, &self.scale, &self.z);
+            decompose(&mut self.inner, factor, &self.rest, &self.scale, &self.z, f64::MIN_POSITIVE);
             solve(&self.inner, radius, &mut self.q);
         }
         factor.apply(&self.d, &mut self.image);
