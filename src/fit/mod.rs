@@ -1,6 +1,7 @@
 //! Curve fits: the parameters of a model that a table's rows agree with best.
 
 mod builder;
+mod curve;
 mod dense;
 mod descend;
 mod error;
@@ -13,6 +14,7 @@ mod statistics;
 mod trust;
 
 pub use builder::{Fit, Fitted};
+pub use curve::Curve;
 pub use descend::Stop;
 pub use error::FitError;
 pub use groups::GroupFits;

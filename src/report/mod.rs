@@ -10,6 +10,7 @@
 
 mod columns;
 mod csv_file;
+pub mod fit;
 pub mod json;
 mod number;
 mod output;
@@ -22,6 +23,7 @@ mod places;
 mod plot;
 pub mod summary;
 mod table;
+mod table_file;
 
 pub use columns::{Format, Layout, RowWriter};
 pub use number::{count, many, number, percent, point, seconds};
@@ -30,3 +32,4 @@ pub use places::{Place, Places, Reached};
 #[cfg(feature = "picture")]
 pub use plot::plot;
 pub use table::{Align, Table};
+pub use table_file::{Cells, write_table};

@@ -82,7 +82,7 @@ impl Axis {
         let largest = values.iter().fold(0f64, |most, v| most.max(v.abs()));
         let exponent = if largest > 0.0 { largest.log10().floor() as i32 } else { 0 };
         let exponent = if (-3..5).contains(&exponent) { 0 } else { exponent };
-        let decimals = (f64::from(exponent) - step.log10() + 1e-9).ceil().clamp(0.0, 17.0) as usize;
+        let decimals = (f64::from(exponent) - step.log10() - 1e-9).ceil().clamp(0.0, 17.0) as usize;
         let text = |v: f64| signed(&format!("{:.decimals$}", v / 10f64.powi(exponent)));
         let factor = if exponent == 0 { String::new() } else { format!("×{}", power_of_ten(exponent)) };
         Ticks { marks: values.into_iter().map(|v| (v, text(v))).collect(), factor }
