@@ -56,7 +56,7 @@ pub fn plot(panel: &Panel, columns: usize, rows: usize, color: bool) -> String {
     let line = |cells: Vec<char>| cells.into_iter().collect::<String>();
     out += &format!("{:>margin$} └{}\n{}\n", "", line(edge), line(labels).trim_end());
     let label = with(&panel.x_label, &x_ticks.factor);
-    out + &format!("{:>margin$}  {label:^width$}", "").trim_end().to_owned() + "\n"
+    out + format!("{:>margin$}  {label:^width$}", "").trim_end() + "\n"
 }
 
 /// What a character holds; a later kind covers an earlier one.

@@ -214,16 +214,13 @@ impl Names<'_> {
     fn must_be_parameters<'n>(
         &self,
         option: &'static str,
-        given: impl Iterator<Item = &'n String>,
+        mut given: impl Iterator<Item = &'n String>,
         parameters: &[String],
     ) -> Result<(), Failure> {
-        for name in given.filter(|name| !parameters.contains(name)) {
-            self.must_not_be_column(option, name)?;
-            let nearest = nearest(name, parameters.iter().map(String::as_str));
-            let (name, known) = (name.clone(), parameters.to_vec());
-            return Err(FitMistake::NoParameter { option, name, known, nearest }.into());
-        }
-        Ok(())
+        let Some(name) = given.find(|name| !parameters.contains(name)) else { return Ok(()) };
+        self.must_not_be_column(option, name)?;
+        let nearest = nearest(name, parameters.iter().map(String::as_str));
+        Err(FitMistake::NoParameter { option, name: name.clone(), known: parameters.to_vec(), nearest }.into())
     }
 
     /// A name that the model has for a column cannot be a parameter too.

@@ -42,15 +42,21 @@ impl Axis {
         };
         let finite = values.into_iter().filter(|&v| v.is_finite() && (scale == Scale::Linear || v > 0.0)).map(on);
         let (lo, hi) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), v| (lo.min(v), hi.max(v)));
-        let (lo, hi) = match hi - lo {
-            span if span > 1e-12 * lo.abs().max(hi.abs()) => (lo - margin * span, hi + margin * span),
-            span if span >= 0.0 => (lo - 0.5 * lo.abs().max(1e-300), hi + 0.5 * hi.abs().max(1e-300)),
-            _ => (0.0, 1.0),
+        let span = hi - lo;
+        let (lo, hi) = match scale {
+            _ if span.is_nan() || span < 0.0 => (0.0, 1.0),
+            _ if span > 1e-12 * lo.abs().max(hi.abs()) => (lo - margin * span, hi + margin * span),
+            Scale::Log => (lo - 0.5, hi + 0.5),
+            Scale::Linear => {
+                let room = (0.5 * lo.abs()).max(if lo == 0.0 { 1.0 } else { 1e-290 });
+                (lo - room, hi + room)
+            }
         };
-        let (lo, hi) = if lo < hi && hi - lo > 1e-290 { (lo, hi) } else { (lo - 1.0, hi + 1.0) };
         match scale {
             Scale::Linear => Axis { lo, hi, scale },
-            Scale::Log => Axis { lo: 10f64.powf(lo), hi: 10f64.powf(hi), scale },
+            Scale::Log => {
+                Axis { lo: 10f64.powf(lo.clamp(-307.0, 307.0)), hi: 10f64.powf(hi.clamp(-306.0, 308.0)), scale }
+            }
         }
     }
 
@@ -58,7 +64,7 @@ impl Axis {
     pub fn place(&self, value: f64) -> f64 {
         match self.scale {
             Scale::Linear => (value - self.lo) / (self.hi - self.lo),
-            Scale::Log => (value / self.lo).ln() / (self.hi / self.lo).ln(),
+            Scale::Log => (value.ln() - self.lo.ln()) / (self.hi.ln() - self.lo.ln()),
         }
     }
 
