@@ -73,8 +73,8 @@ pub struct SurfaceArgs {
     pub dim: Option<Count>,
 }
 
-/// One interval of `--box`.
-type Interval = (f64, f64, bool);
+/// One interval of `--box`: its ends, and whether it is logarithmic.
+pub type Interval = (f64, f64, bool);
 
 impl SurfaceArgs {
     /// The surface's text with its table and matrices.
@@ -152,25 +152,27 @@ pub fn named(text: &SurfaceText, dim: Option<u32>, terminal: &Terminal) -> Resul
 
 /// Reads `lo:hi,lo:hi:log`.
 fn intervals(text: &str) -> Result<Vec<Interval>, Failure> {
-    let fail = |problem| Failure::Box { text: text.to_owned(), problem };
-    let interval = |part: &str| {
-        let ends: Vec<&str> = part.split(':').map(str::trim).collect();
-        let log = match ends[..] {
-            [_, _] => false,
-            [_, _, "log"] => true,
-            _ => return Err(fail("an interval is LO:HI or LO:HI:log")),
-        };
-        let number = |end: &str| end.parse::<f64>().ok().filter(|v| v.is_finite());
-        let (Some(lo), Some(hi)) = (number(ends[0]), number(ends[1])) else {
-            return Err(fail("its ends must be finite numbers"));
-        };
-        match lo < hi {
-            true if log && lo <= 0.0 => Err(fail("a logarithmic interval begins above 0")),
-            true => Ok((lo, hi, log)),
-            false => Err(fail("the lower end must be below the upper one")),
-        }
-    };
     text.split(',').map(interval).collect()
+}
+
+/// Reads `lo:hi` or `lo:hi:log`.
+pub fn interval(text: &str) -> Result<Interval, Failure> {
+    let fail = |problem| Failure::Box { text: text.to_owned(), problem };
+    let ends: Vec<&str> = text.split(':').map(str::trim).collect();
+    let log = match ends[..] {
+        [_, _] => false,
+        [_, _, "log"] => true,
+        _ => return Err(fail("an interval is LO:HI or LO:HI:log")),
+    };
+    let number = |end: &str| end.parse::<f64>().ok().filter(|v| v.is_finite());
+    let (Some(lo), Some(hi)) = (number(ends[0]), number(ends[1])) else {
+        return Err(fail("its ends must be finite numbers"));
+    };
+    match lo < hi {
+        true if log && lo <= 0.0 => Err(fail("a logarithmic interval begins above 0")),
+        true => Ok((lo, hi, log)),
+        false => Err(fail("the lower end must be below the upper one")),
+    }
 }
 
 /// The intervals as a domain: one stands for all coordinates.

@@ -1,5 +1,6 @@
 //! Everything that ends a command early, and the exit code that tells a script which.
 
+use super::fit::FitMistake;
 use catchment::random::StartsError;
 use catchment::report::OutputError;
 use std::io;
@@ -19,6 +20,9 @@ pub enum Failure {
         "--box has {intervals} intervals, the surface {dim} dimensions: give one interval for all, or one for each"
     )]
     BoxCount { intervals: usize, dim: u32 },
+    /// A request for a fit that makes no sense.
+    #[error(transparent)]
+    Fit(#[from] FitMistake),
     /// A file of points that does not hold points.
     #[error("{}{}: {source}", path.display(), line.map_or(String::new(), |l| format!(":{l}")))]
     Points { path: PathBuf, line: Option<usize>, source: StartsError },
@@ -29,8 +33,8 @@ pub enum Failure {
     #[error("{}: results are written as {forms}", path.display())]
     OutputForm { path: PathBuf, forms: &'static str },
     /// Two results in one file.
-    #[error("{}: --out and --trace need a file each", path.display())]
-    OutputTwice { path: PathBuf },
+    #[error("{}: {options} need a file each", path.display())]
+    OutputTwice { path: PathBuf, options: &'static str },
     /// A result file that is there already.
     #[error("{} exists; --force replaces it", path.display())]
     OutputExists { path: PathBuf },
@@ -62,7 +66,7 @@ impl Failure {
         match self {
             Failure::Library(error) => error.exit_code(),
             Failure::Box { .. } | Failure::BoxCount { .. } | Failure::UnknownEntry { .. } => 2,
-            Failure::OutputForm { .. } | Failure::OutputTwice { .. } => 2,
+            Failure::Fit(_) | Failure::OutputForm { .. } | Failure::OutputTwice { .. } => 2,
             Failure::Points { source: StartsError::Read { .. }, .. } => 66,
             Failure::Points { .. } => 65,
             Failure::OutputExists { .. } => 73,

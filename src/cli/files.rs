@@ -1,7 +1,7 @@
 //! The result files of a run, opened before the work and whole or absent afterwards.
 
 use super::{Failure, interrupt};
-use catchment::report::{Format, Layout, OutputFile, RowWriter};
+use catchment::report::{Cells, Format, Layout, OutputFile, RowWriter, write_table};
 use catchment::{Event, Plan};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,10 +21,15 @@ pub struct Sink {
 
 /// Opens a result file of either form.
 pub fn open(path: &Path, force: bool) -> Result<Opened, Failure> {
+    let format = form(path)?;
+    Ok(Opened { path: path.to_owned(), format, file: create(path, force)? })
+}
+
+/// The form of a result file, by its name.
+fn form(path: &Path) -> Result<Format, Failure> {
     let forms = if cfg!(feature = "parquet") { ".csv or .parquet" } else { ".csv" };
     let format = Format::of(path).filter(|&f| f == Format::Csv || cfg!(feature = "parquet"));
-    let format = format.ok_or_else(|| Failure::OutputForm { path: path.to_owned(), forms })?;
-    Ok(Opened { path: path.to_owned(), format, file: create(path, force)? })
+    format.ok_or_else(|| Failure::OutputForm { path: path.to_owned(), forms })
 }
 
 /// Opens a file; a second Ctrl-C will know of it.
@@ -42,6 +47,12 @@ impl Opened {
         let Opened { path, format, file } = self;
         let writer = RowWriter::new(file, format, layout, record).map_err(|error| Failure::output(&path, error))?;
         Ok(Sink { path, writer })
+    }
+
+    /// Writes whole columns and completes the file.
+    pub fn write(self, columns: &[(String, Cells)], record: &str) -> Result<(), Failure> {
+        let Opened { path, format, file } = self;
+        write_table(file, format, columns, record).map_err(|error| Failure::output(&path, error))
     }
 }
 

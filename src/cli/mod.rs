@@ -6,6 +6,7 @@ pub mod check;
 pub mod eval;
 mod failure;
 mod files;
+pub mod fit;
 pub mod generate;
 pub mod interrupt;
 pub mod list;
@@ -42,6 +43,7 @@ Examples:
   catchment run rastrigin -d 2 -n 1e6 -o 'sgd(lr=0.002)'          a million descents
   catchment run ackley -d 10 -o 'adam(lr=[0.01, 0.1])' -o lion    optimizers compared
   catchment run --expr 'sum(x^4 - x^2)' --box -2:2 -d 3           a formula of your own
+  catchment fit --data decay.csv --y y --model 'a*exp(-k*t)' --box 'a=0:10,k=1e-3:10:log'
   catchment list surfaces                                         what there is
   catchment show rosenbrock                                       a formula and its minima
 
@@ -52,6 +54,8 @@ Examples:
 pub enum Command {
     /// Descend from many starts and tell where they went
     Run(Box<run::RunArgs>),
+    /// Fit a model to the rows of a table, from many starts, with standard errors
+    Fit(Box<fit::FitArgs>),
     /// Values, gradients and Hessians at the points of a file
     Eval(eval::EvalArgs),
     /// The surfaces, optimizers or devices that there are

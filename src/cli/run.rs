@@ -241,7 +241,7 @@ impl RunArgs {
         if let (Some(out), Some(trace)) = (&self.out, &self.trace)
             && out == trace
         {
-            return Err(Failure::OutputTwice { path: out.clone() });
+            return Err(Failure::OutputTwice { path: out.clone(), options: "--out and --trace" });
         }
         let open = |path: &Option<PathBuf>| path.as_ref().map(|path| files::open(path, self.force)).transpose();
         Ok([open(&self.out)?, open(&self.trace)?])

@@ -2,6 +2,7 @@
 
 mod basins;
 mod builder;
+mod curve;
 mod dense;
 mod descend;
 mod error;
@@ -16,6 +17,7 @@ mod trust;
 
 pub use basins::Basins;
 pub use builder::{Fit, Fitted};
+pub use curve::Curve;
 pub use descend::Stop;
 pub use error::FitError;
 pub use groups::GroupFits;

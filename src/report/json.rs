@@ -9,6 +9,10 @@
 //! # Ok::<(), catchment::Error>(())
 //! ```
 
+mod fit;
+
+pub use fit::{Fit, FitGroup, FitGroups, FitParameter, FitSolution, FitTiming};
+
 use crate::optimizer::{Configuration, HyperValue};
 use crate::{Bounds, ConfigurationOutcome, DeviceInfo, Outcome, Plan, Quantiles, Status};
 use serde::Serialize as Derive;

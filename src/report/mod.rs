@@ -10,17 +10,26 @@
 
 mod columns;
 mod csv_file;
+pub mod fit;
 pub mod json;
 mod number;
 mod output;
 #[cfg(feature = "parquet")]
 mod parquet_file;
+#[cfg(feature = "picture")]
+pub mod picture;
 mod places;
+#[cfg(feature = "picture")]
+mod plot;
 pub mod summary;
 mod table;
+mod table_file;
 
 pub use columns::{Format, Layout, RowWriter};
 pub use number::{count, many, number, percent, point, seconds};
 pub use output::{OutputError, OutputFile};
 pub use places::{Place, Places, Reached};
+#[cfg(feature = "picture")]
+pub use plot::plot;
 pub use table::{Align, Table};
+pub use table_file::{Cells, write_table};

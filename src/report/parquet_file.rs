@@ -2,6 +2,7 @@
 //! with Zstandard. A row group holds some 16 MiB of points, which bounds the memory of writer and reader alike.
 
 use super::columns::{Data, Kind, Layout};
+use super::table_file::Cells;
 use crate::{Column, Precision, Status};
 use arrow_array::types::Int32Type;
 use arrow_array::{
@@ -104,4 +105,37 @@ fn array(data: &Data<'_>, kind: Kind, rows: usize, piece: Range<usize>, dim: usi
         (whole, Kind::Small) => Arc::new(UInt32Array::from_iter_values(piece.map(|r| whole.whole(r) as u32))),
         (whole, _) => Arc::new(UInt64Array::from_iter_values(piece.map(|r| whole.whole(r)))),
     })
+}
+
+/// Writes any columns, the first `rows` of each, and gives back what was written to.
+pub(crate) fn write_columns<W: Write + Send>(
+    out: W,
+    columns: &[(String, Cells)],
+    rows: usize,
+    record: &str,
+) -> io::Result<W> {
+    let array = |cells: &Cells| -> (DataType, ArrayRef) {
+        match cells {
+            Cells::Numbers(v) => {
+                let known = v[..rows].iter().map(|v| v.is_finite().then_some(*v));
+                (DataType::Float64, Arc::new(known.collect::<Float64Array>()))
+            }
+            Cells::Whole(v) => (DataType::UInt64, Arc::new(UInt64Array::from(v[..rows].to_vec()))),
+            Cells::Text(v) => (DataType::Utf8, Arc::new(StringArray::from_iter_values(&v[..rows]))),
+        }
+    };
+    let (mut fields, mut arrays) = (Vec::new(), Vec::new());
+    for (name, cells) in columns {
+        let (kind, array) = array(cells);
+        fields.push(Field::new(name, kind, matches!(cells, Cells::Numbers(_))));
+        arrays.push(array);
+    }
+    let schema = Arc::new(Schema::new(fields));
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_key_value_metadata(Some(vec![KeyValue::new("catchment".to_owned(), record.to_owned())]))
+        .build();
+    let mut writer = ArrowWriter::try_new(out, schema.clone(), Some(properties))?;
+    writer.write(&RecordBatch::try_new(schema, arrays).map_err(io::Error::other)?)?;
+    Ok(writer.into_inner()?)
 }

@@ -135,10 +135,11 @@ fn as_numbers(array: &ArrayRef) -> Vec<f64> {
     match array.data_type() {
         DataType::Boolean => array.as_boolean().values().iter().map(|v| f64::from(u8::from(v))).collect(),
         DataType::Float16 => array.as_primitive::<Float16Type>().values().iter().map(|v| v.to_f64()).collect(),
+        DataType::Float64 => array.as_primitive::<Float64Type>().values().to_vec(),
         // The widest integers are rounded to the nearest number of 53 bits.
         _ => numeric!(array, |&v| v as f64, [
             Int8 Int8Type, Int16 Int16Type, Int32 Int32Type, Int64 Int64Type, UInt8 UInt8Type, UInt16 UInt16Type,
-            UInt32 UInt32Type, UInt64 UInt64Type, Float32 Float32Type, Float64 Float64Type
+            UInt32 UInt32Type, UInt64 UInt64Type, Float32 Float32Type
         ]),
     }
 }
