@@ -90,6 +90,16 @@ pub enum Error {
         /// The most instructions.
         limit: usize,
     },
+    /// A column whose values do not match the rows.
+    #[error("column `{column}` has {values} values, the rows ask for {expected}")]
+    ColumnLength {
+        /// The column.
+        column: String,
+        /// How many it has.
+        values: usize,
+        /// How many it must have.
+        expected: usize,
+    },
     /// No device of that description.
     #[error("no device `{wanted}`; there are: {available}")]
     NoDevice {
@@ -168,6 +178,7 @@ impl Error {
             | Error::Setting { .. }
             | Error::HyperNotFinite { .. }
             | Error::PrecisionOnGpu => 2,
+            Error::ColumnLength { .. } => 65,
             Error::Starts(error) => starts_code(error),
             Error::NoDevice { .. } | Error::Device { .. } => 69,
             Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => 66,

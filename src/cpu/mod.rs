@@ -1,10 +1,13 @@
 //! The CPU engine: the kernel as a tape over blocks of restarts.
 
 mod engine;
+mod fit;
 mod lane;
+mod marquardt;
 pub(crate) mod math;
 pub(crate) mod math64;
 mod run;
 mod tape;
+mod vector;
 
 pub(crate) use engine::{CpuEngine, KERNEL_LIMIT, with_large_stack};
