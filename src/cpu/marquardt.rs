@@ -10,8 +10,6 @@ pub(super) const LANES: usize = 64;
 pub(super) type Row = [f32; LANES];
 /// Bits of infinity; a magnitude from there on is not finite.
 const INFINITE: u32 = 0x7f80_0000;
-/// What one turn of a loop takes: its sums stay in vector registers.
-const PIECE: usize = 16;
 
 /// A block of fits between two evaluations.
 #[derive(Clone, Debug)]
@@ -119,20 +117,21 @@ impl Vectorised for Accumulate<'_> {
         let len = self.used * LANES;
         let mut pair = 0;
         for (i, &first) in self.at.iter().enumerate() {
-            let a = &self.numbers[first..first + len];
+            let a = self.numbers[first..first + len].as_chunks::<LANES>().0;
             for &second in &self.at[i..] {
-                let b = &self.numbers[second..second + len];
-                for (piece, sums) in self.sums[pair].as_chunks_mut::<PIECE>().0.iter_mut().enumerate() {
-                    let mut sum = *sums;
-                    let (a, b) = (a.as_chunks::<LANES>().0, b.as_chunks::<LANES>().0);
-                    for (a, b) in a.iter().zip(b) {
-                        let a = &a.as_chunks::<PIECE>().0[piece];
-                        let b = &b.as_chunks::<PIECE>().0[piece];
-                        for l in 0..PIECE {
-                            sum[l] += a[l] * b[l];
-                        }
+                let b = self.numbers[second..second + len].as_chunks::<LANES>().0;
+                let sum = &mut self.sums[pair];
+                let (fours_a, rest_a) = a.as_chunks::<4>();
+                let (fours_b, rest_b) = b.as_chunks::<4>();
+                for (a, b) in fours_a.iter().zip(fours_b) {
+                    for l in 0..LANES {
+                        sum[l] = sum[l] + a[0][l] * b[0][l] + a[1][l] * b[1][l] + a[2][l] * b[2][l] + a[3][l] * b[3][l];
                     }
-                    *sums = sum;
+                }
+                for (a, b) in rest_a.iter().zip(rest_b) {
+                    for l in 0..LANES {
+                        sum[l] += a[l] * b[l];
+                    }
                 }
                 pair += 1;
             }
@@ -155,6 +154,8 @@ impl Vectorised for Advance<'_> {
     }
 }
 
+// Rows are taken by reference or copied before a loop over lanes: an index into a list of rows inside such a loop keeps it
+// from being vectorised.
 impl Lanes {
     #[inline(always)]
     fn judge(&mut self, settings: BatchedSettings) {
@@ -168,38 +169,35 @@ impl Lanes {
             }
         }
         let last = triangle(p + 1, p, p);
+        let (before, now) = (self.accepted[last], self.sums[last]);
+        let (mut lambda, mut nu, mut taken, mut code) = (self.lambda, self.nu, self.taken, self.code);
+        let (predicted, still) = (self.predicted, self.still);
         let mut better = [0u32; LANES];
         for l in 0..LANES {
-            let (before, now) = (self.accepted[last][l], self.sums[last][l]);
-            let (bad, fresh) = (worst[l] >= INFINITE, self.taken[l] == 0);
-            let gain = before - now;
-            let accept = !bad && (fresh || gain >= -SLACK * before);
+            let (good, first) = (worst[l] < INFINITE, taken[l] == 0);
+            let gain = before[l] - now[l];
+            let accept = good & (first | (gain >= -SLACK * before[l]));
             better[l] = u32::from(accept);
-            let ratio = (gain / self.predicted[l]).clamp(0.0, 1.0);
-            // A ratio of nothing to nothing is NaN, and passes `max` as if it were not there.
-            let cube = (2.0 * ratio - 1.0) * (2.0 * ratio - 1.0) * (2.0 * ratio - 1.0);
-            let lower = (self.lambda[l] * (1.0 - cube).max(1.0 / 3.0)).max(LEAST);
-            let (lambda, nu) = match (accept, fresh) {
-                (true, true) => (FIRST, 2.0),
-                (true, false) => (lower, 2.0),
-                (false, _) => (self.lambda[l] * self.nu[l], self.nu[l] * 2.0),
-            };
-            (self.lambda[l], self.nu[l]) = (lambda, nu);
-            self.taken[l] += 1;
-            let flat = self.predicted[l] <= tolerance * before && gain.abs() <= tolerance * before;
-            let code = if fresh {
-                if bad { BatchedStatus::Nonfinite as u32 } else { 0 }
-            } else if !bad && (flat || self.still[l] > 0.0) {
-                BatchedStatus::Converged as u32
-            } else if lambda > MOST {
-                BatchedStatus::Stalled as u32
-            } else if self.taken[l] > settings.max_iterations {
-                BatchedStatus::MaxIterations as u32
-            } else {
-                0
-            };
-            self.code[l] = if self.code[l] == 0 { code } else { self.code[l] };
+            let ratio = (gain / predicted[l].max(SMALLEST)).max(0.0).min(1.0);
+            let part = 2.0 * ratio - 1.0;
+            let lower = (lambda[l] * (1.0 - part * part * part).max(1.0 / 3.0)).max(LEAST);
+            let higher = lambda[l] * nu[l];
+            let kept = if first { lambda[l] } else { lower };
+            lambda[l] = if accept { kept } else { higher };
+            nu[l] = if accept { 2.0 } else { 2.0 * nu[l] };
+            taken[l] += 1;
+            let flat = (predicted[l] <= tolerance * before[l]) & (gain.abs() <= tolerance * before[l]);
+            let converged = good & (flat | (still[l] > 0.0));
+            // The first that holds, as a chain of choices from the last to the first.
+            let over = taken[l] > settings.max_iterations;
+            let end = if over { BatchedStatus::MaxIterations as u32 } else { 0 };
+            let end = if lambda[l] > MOST { BatchedStatus::Stalled as u32 } else { end };
+            let end = if converged { BatchedStatus::Converged as u32 } else { end };
+            let begin = if good { 0 } else { BatchedStatus::Nonfinite as u32 };
+            let now = if first { begin } else { end };
+            code[l] = if code[l] == 0 { now } else { code[l] };
         }
+        (self.lambda, self.nu, self.taken, self.code) = (lambda, nu, taken, code);
         let pairs = self.accepted.iter_mut().zip(&self.sums).chain(self.point.iter_mut().zip(&self.trial));
         for (kept, new) in pairs {
             for l in 0..LANES {
@@ -211,94 +209,107 @@ impl Lanes {
     #[inline(always)]
     fn solve(&mut self, ends: &[[f32; 2]], tolerance: f32) {
         let p = self.parameters;
-        let (h, s) = (&self.accepted, &mut self.scale);
+        let (h, point) = (&self.accepted[..], &self.point[..]);
+        let (scale, factor) = (&mut self.scale[..], &mut self.factor[..]);
+        let (inverse, step, trial) = (&mut self.inverse[..], &mut self.step[..], &mut self.trial[..]);
+        let lambda = self.lambda;
         for i in 0..p {
-            let (diagonal, slope) = (&h[triangle(p + 1, i, i)], &h[triangle(p + 1, i, p)]);
+            let (x, diagonal, slope) = (&point[i], &h[triangle(p + 1, i, i)], &h[triangle(p + 1, i, p)]);
+            let ([lo, hi], to) = (ends[i], &mut scale[i]);
             for l in 0..LANES {
-                let (x, g, d) = (self.point[i][l], slope[l], diagonal[l]);
-                let held = (x <= ends[i][0]) & (g > 0.0) | (x >= ends[i][1]) & (g < 0.0) | (d < SMALLEST);
-                s[i][l] = if held { 0.0 } else { 1.0 / d.sqrt() };
+                let (x, g, d) = (x[l], slope[l], diagonal[l]);
+                let held = ((x <= lo) & (g > 0.0)) | ((x >= hi) & (g < 0.0)) | (d < SMALLEST);
+                to[l] = if held { 0.0 } else { 1.0 / d.sqrt() };
             }
         }
-        // L of LLᵀ = C + λI row by row, and the inverses of its diagonal.
+        // L of LLᵀ = C + λI column by column, and the inverses of its diagonal.
         for j in 0..p {
-            for i in j..p {
-                let mut sum: Row = [0.0; LANES];
-                let element = &h[triangle(p + 1, j, i)];
+            let mut sum: Row = [0.0; LANES];
+            for l in 0..LANES {
+                sum[l] = 1.0 + lambda[l];
+            }
+            for row in &factor[j * p..j * p + j] {
                 for l in 0..LANES {
-                    sum[l] = if i == j { 1.0 + self.lambda[l] } else { element[l] * s[i][l] * s[j][l] };
+                    sum[l] -= row[l] * row[l];
+                }
+            }
+            let inverse = &mut inverse[j];
+            for l in 0..LANES {
+                inverse[l] = 1.0 / sum[l].max(PIVOT).sqrt();
+            }
+            for i in j + 1..p {
+                let (element, a, b) = (&h[triangle(p + 1, j, i)], &scale[i], &scale[j]);
+                for l in 0..LANES {
+                    sum[l] = element[l] * a[l] * b[l];
                 }
                 for k in 0..j {
-                    let (a, b) = (&self.factor[i * p + k], &self.factor[j * p + k]);
-                    for l in 0..LANES {
-                        sum[l] -= a[l] * b[l];
-                    }
+                    subtract(&mut sum, &factor[i * p + k], &factor[j * p + k]);
                 }
-                if i == j {
-                    for l in 0..LANES {
-                        self.inverse[j][l] = 1.0 / sum[l].max(PIVOT).sqrt();
-                    }
-                } else {
-                    for l in 0..LANES {
-                        self.factor[i * p + j][l] = sum[l] * self.inverse[j][l];
-                    }
+                let to = &mut factor[i * p + j];
+                for l in 0..LANES {
+                    to[l] = sum[l] * inverse[l];
                 }
             }
         }
         for i in 0..p {
             let mut sum: Row = [0.0; LANES];
-            let slope = &h[triangle(p + 1, i, p)];
+            let (slope, scale, inverse) = (&h[triangle(p + 1, i, p)], &scale[i], &inverse[i]);
             for l in 0..LANES {
-                sum[l] = -slope[l] * s[i][l];
+                sum[l] = -slope[l] * scale[l];
             }
             for k in 0..i {
-                for l in 0..LANES {
-                    sum[l] -= self.factor[i * p + k][l] * self.step[k][l];
-                }
+                subtract(&mut sum, &factor[i * p + k], &step[k]);
             }
+            let to = &mut step[i];
             for l in 0..LANES {
-                self.step[i][l] = sum[l] * self.inverse[i][l];
+                to[l] = sum[l] * inverse[l];
             }
         }
         for i in (0..p).rev() {
-            let mut sum = self.step[i];
+            let mut sum = step[i];
             for k in i + 1..p {
-                for l in 0..LANES {
-                    sum[l] -= self.factor[k * p + i][l] * self.step[k][l];
-                }
+                subtract(&mut sum, &factor[k * p + i], &step[k]);
             }
+            let (to, inverse) = (&mut step[i], &inverse[i]);
             for l in 0..LANES {
-                self.step[i][l] = sum[l] * self.inverse[i][l];
+                to[l] = sum[l] * inverse[l];
             }
         }
-        self.still = [1.0; LANES];
+        let mut still = [1.0; LANES];
         for i in 0..p {
-            let [lo, hi] = ends[i];
+            let ([lo, hi], x, scale) = (ends[i], &point[i], &scale[i]);
+            let (trial, step) = (&mut trial[i], &mut step[i]);
             for l in 0..LANES {
-                let x = self.point[i][l];
-                let to = (x + s[i][l] * self.step[i][l]).min(hi).max(lo);
-                let step = to - x;
-                (self.trial[i][l], self.step[i][l]) = (to, step);
-                self.still[l] = if step.abs() <= tolerance * x.abs() { self.still[l] } else { 0.0 };
+                let to = (x[l] + scale[l] * step[l]).min(hi).max(lo);
+                let moved = to - x[l];
+                (trial[l], step[l]) = (to, moved);
+                still[l] = if moved.abs() <= tolerance * x[l].abs() { still[l] } else { 0.0 };
             }
         }
         // What the quadratic model promises for the step as the box left it.
-        self.predicted = [0.0; LANES];
+        let mut predicted: Row = [0.0; LANES];
         for i in 0..p {
             let slope = &h[triangle(p + 1, i, p)];
             let mut sum: Row = [0.0; LANES];
             for l in 0..LANES {
-                sum[l] = 2.0 * slope[l];
+                sum[l] = -2.0 * slope[l];
             }
             for j in 0..p {
-                let element = &h[triangle(p + 1, i.min(j), i.max(j))];
-                for l in 0..LANES {
-                    sum[l] += element[l] * self.step[j][l];
-                }
+                subtract(&mut sum, &h[triangle(p + 1, i.min(j), i.max(j))], &step[j]);
             }
+            let step = &step[i];
             for l in 0..LANES {
-                self.predicted[l] -= self.step[i][l] * sum[l];
+                predicted[l] += step[l] * sum[l];
             }
         }
+        (self.still, self.predicted) = (still, predicted);
+    }
+}
+
+/// Takes a product away from a sum.
+#[inline(always)]
+fn subtract(sum: &mut Row, a: &Row, b: &Row) {
+    for l in 0..LANES {
+        sum[l] -= a[l] * b[l];
     }
 }

@@ -5,6 +5,8 @@ pub(crate) mod damping;
 mod order;
 mod residuals;
 mod rowcode;
+#[cfg(test)]
+mod sabotage;
 
 pub use batched::{
     BatchedFit, BatchedOutcome, BatchedSettings, BatchedStatus, FitColumn, FitRows, MAX_PARAMETERS, run_batched,
