@@ -236,6 +236,31 @@ fn restarts_share_one_table() {
 }
 
 #[test]
+fn roots_weight_the_rows() {
+    // A row of weight 4 counts as much as the row four times.
+    let residuals = model("a * exp(-c * t)", &["a", "c"], &["t", "y"]);
+    let (t, y, roots) = ([0.0f32, 0.5, 1.0, 2.0], [1.0f32, 0.8, 0.3, 0.2], [1.0f32, 2.0, 1.0, 0.0]);
+    let (t_again, y_again) = ([0.0f32, 0.5, 0.5, 0.5, 0.5, 1.0], [1.0f32, 0.8, 0.8, 0.8, 0.8, 0.3]);
+    let weighted = BatchedFit {
+        columns: vec![FitColumn::Shared(&t), FitColumn::Own(&y)],
+        roots: Some(FitColumn::Own(&roots)),
+        ..BatchedFit::new(&residuals, FitRows::Equal(4), &[1.0, 1.0])
+    };
+    let repeated = BatchedFit {
+        columns: vec![FitColumn::Own(&t_again), FitColumn::Shared(&y_again)],
+        ..BatchedFit::new(&residuals, FitRows::Equal(6), &[1.0, 1.0])
+    };
+    for backend in engines() {
+        let (a, b) = (run_batched(&weighted, &backend.engine), run_batched(&repeated, &backend.engine));
+        let (a, b) = (a.expect("runs"), b.expect("runs"));
+        assert!((a.rss[0] - b.rss[0]).abs() < 1e-5 * b.rss[0], "{}", backend.name);
+        for (x, y) in a.parameters.iter().zip(&b.parameters) {
+            assert!((x - y).abs() < 1e-4, "{}: {x} and {y}", backend.name);
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_fitted_has_a_status() {
     let t = [0.0f32, 1.0, 2.0, 3.0];
     let y = [1.0f32, 2.0, 2.5, 4.0];

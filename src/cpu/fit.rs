@@ -106,14 +106,14 @@ impl CpuEngine {
         let begun = Instant::now();
         let pool = self.pool()?;
         let (count, p) = (fit.len(), fit.residuals.parameters.len());
-        let tape = RowTape::new(&RowCode::new(fit.residuals)?);
+        let tape = RowTape::new(&RowCode::new(fit.residuals, fit.roots.is_some())?);
         let order = FitOrder::new(fit);
         let (stop, done) = (AtomicBool::new(false), AtomicU64::new(0));
         let job = Job {
             fit,
             order: &order,
             ends: (0..p).map(|i| fit.ends(i)).collect(),
-            own: fit.columns.iter().filter_map(FitColumn::own).collect(),
+            own: fit.inputs().filter_map(FitColumn::own).collect(),
             width: self.width(),
             together: tape.together(order.rows(fit, 0)),
             tape: &tape,
@@ -292,7 +292,7 @@ impl<'a> Worker<'a> {
         for first in (0..longest).step_by(together) {
             let used = together.min(longest - first);
             let mut own = 0;
-            for (c, column) in job.fit.columns.iter().enumerate() {
+            for (c, column) in job.fit.inputs().enumerate() {
                 let to = self.block.row_mut(x + p + c);
                 match column {
                     FitColumn::Shared(values) => {

@@ -92,6 +92,8 @@ pub struct BatchedFit<'a> {
     pub rows: FitRows<'a>,
     /// One for each column of `residuals`, in its order.
     pub columns: Vec<FitColumn<'a>>,
+    /// What each row's residual is multiplied by: the square root of its weight, `1 / σ` for a known error. None for 1.
+    pub roots: Option<FitColumn<'a>>,
     /// `p × F` numbers, parameter-major: parameter `i` of fit `k` at `i F + k`. Starts outside the box are moved to it.
     pub starts: &'a [f32],
     /// Lower and upper end of each parameter, infinite where there is none; empty for no box at all.
@@ -109,6 +111,7 @@ impl<'a> BatchedFit<'a> {
             residuals,
             rows,
             columns: Vec::new(),
+            roots: None,
             starts,
             bounds: Vec::new(),
             settings: BatchedSettings::default(),
@@ -124,6 +127,11 @@ impl<'a> BatchedFit<'a> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The columns, and that of the roots behind them.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = &FitColumn<'a>> {
+        self.columns.iter().chain(&self.roots)
     }
 
     /// Rows of a fit.
@@ -200,7 +208,8 @@ impl<'a> BatchedFit<'a> {
         if self.columns.len() != self.residuals.columns.len() {
             return setting("the number of columns", self.columns.len() as f64, "one for each column of the model");
         }
-        for (name, column) in self.residuals.columns.iter().zip(&self.columns) {
+        let roots = "roots".to_owned();
+        for (name, column) in self.residuals.columns.iter().chain([&roots]).zip(self.inputs()) {
             let (values, expected) = match column {
                 FitColumn::Shared(values) => (values.len(), longest),
                 FitColumn::Own(values) => (values.len(), all),

@@ -4,11 +4,11 @@
 use super::residuals::Residuals;
 use crate::cpu::with_large_stack;
 use crate::error::Error;
-use crate::graph::simplify;
-use crate::kernel::{Array, Instruction, Kernel, Outputs, Statement, lower_straight};
+use crate::graph::{Binary, simplify};
+use crate::kernel::{Array, Index, Instruction, Kernel, Outputs, Statement, Type, ValueId, lower_straight};
 
 /// Most instructions of a row.
-const ROW_LIMIT: usize = 20_000;
+const ROW_LIMIT: usize = 4_000;
 
 /// Straight code over the vector (parameters…, columns…); its scalars are the slopes, then the residual.
 #[derive(Clone, Debug)]
@@ -20,8 +20,8 @@ pub(crate) struct RowCode {
 }
 
 impl RowCode {
-    /// Lowers a model.
-    pub(crate) fn new(residuals: &Residuals) -> Result<RowCode, Error> {
+    /// Lowers a model; with `roots` one more column multiplies residual and slopes.
+    pub(crate) fn new(residuals: &Residuals, roots: bool) -> Result<RowCode, Error> {
         let parameters = residuals.parameters.len();
         let dim = (parameters + residuals.columns.len()) as u32;
         let lowered = with_large_stack(|| {
@@ -39,8 +39,26 @@ impl RowCode {
                 }
             }
         }
+        if roots {
+            multiply(&mut kernel);
+        }
         let prologue = split(&mut kernel, parameters);
         Ok(RowCode { kernel, prologue, parameters })
+    }
+}
+
+/// Multiplies every scalar by an element behind the others.
+fn multiply(kernel: &mut Kernel) {
+    let index = Index::constant(kernel.dim as i32);
+    kernel.dim += 1;
+    let mut push = |types: &mut Vec<Type>, instruction| {
+        types.push(Type::Number);
+        kernel.body.push(Statement::Let(types.len() as ValueId - 1, instruction));
+        types.len() as ValueId - 1
+    };
+    let root = push(&mut kernel.types, Instruction::Load(Array::X, index));
+    for scalar in &mut kernel.scalars {
+        *scalar = push(&mut kernel.types, Instruction::Binary(Binary::Mul, *scalar, root));
     }
 }
 
@@ -75,7 +93,7 @@ mod tests {
     fn parameters_alone_come_first() {
         let names = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
         let model = Residuals::parse("a * exp(-t / (2 * s^2))", "y", &names(&["a", "s"]), &names(&["t", "y"]));
-        let code = RowCode::new(&model.expect("a model")).expect("lowers");
+        let code = RowCode::new(&model.expect("a model"), false).expect("lowers");
         let exps = |body: &[Statement]| {
             let exp = |s: &&Statement| matches!(s, Statement::Let(_, Instruction::Unary(crate::graph::Unary::Exp, _)));
             body.iter().filter(exp).count()

@@ -56,7 +56,7 @@ impl GpuEngine {
     ) -> Result<BatchedOutcome, Error> {
         let begun = Instant::now();
         let (count, p) = (fit.len(), fit.residuals.parameters.len());
-        let shader = fit_shader(fit, &RowCode::new(fit.residuals)?);
+        let shader = fit_shader(fit, &RowCode::new(fit.residuals, fit.roots.is_some())?);
         let layout = self.fit_layout();
         let module = self.module(&layout, "fit_rows", &shader.text, &[])?;
         let order = FitOrder::new(fit);
@@ -139,9 +139,9 @@ impl GpuEngine {
     /// How many fits a launch takes, and the words of their own columns. The longest fits come first.
     fn shape(&self, fit: &BatchedFit<'_>, shader: &FitShader, rows: usize) -> Result<Shape, Error> {
         let limits = self.gpu.about.limits;
-        let own = rows * fit.columns.iter().filter_map(FitColumn::own).count();
+        let own = rows * fit.inputs().filter_map(FitColumn::own).count();
         let binding = limits.binding.min(limits.buffer) / 4;
-        let shared = (rows * fit.columns.len()) as u64;
+        let shared = (rows * fit.inputs().count()) as u64;
         let largest = shader.work.max(own).max(3) as u64;
         let all = (shader.work + own + fit.residuals.parameters.len() + 5) as u64;
         let by_work = TURN_WORK / (rows.max(1) as f64 * shader.cost as f64);
@@ -305,14 +305,14 @@ impl FitBuffers {
 
 /// Columns that all fits share, row by row.
 fn shared_columns(fit: &BatchedFit<'_>) -> Vec<f32> {
-    let shared = || fit.columns.iter().filter_map(FitColumn::shared);
+    let shared = || fit.inputs().filter_map(FitColumn::shared);
     let rows = shared().map(<[f32]>::len).max().unwrap_or(0);
     (0..rows).flat_map(|r| shared().map(move |values| values[r])).collect()
 }
 
 /// Lays the own columns of these fits out in slices.
 fn pack(fit: &BatchedFit<'_>, order: &FitOrder, done: usize, slots: usize) -> Packed {
-    let columns: Vec<&[f32]> = fit.columns.iter().filter_map(FitColumn::own).collect();
+    let columns: Vec<&[f32]> = fit.inputs().filter_map(FitColumn::own).collect();
     let mut spans: Vec<u32> = (0..slots).map(|slot| order.rows(fit, done + slot) as u32).collect();
     let mut words = 0;
     // The first fit of a slice is its longest.

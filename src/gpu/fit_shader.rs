@@ -25,7 +25,7 @@ fn work_rows(p: usize) -> usize {
 pub(super) fn fit_shader(fit: &BatchedFit<'_>, code: &RowCode) -> FitShader {
     let p = code.parameters;
     let (prologue, row, scalars) = Printer::new(&code.kernel, Layout::Straight, false, 0).print_split(code.prologue);
-    let own = fit.columns.iter().filter_map(FitColumn::own).count();
+    let own = fit.inputs().filter_map(FitColumn::own).count();
     let sizes = [
         ("FIRST_LAMBDA", literal(FIRST)),
         ("LEAST_LAMBDA", literal(LEAST)),
@@ -36,7 +36,7 @@ pub(super) fn fit_shader(fit: &BatchedFit<'_>, code: &RowCode) -> FitShader {
         ("SLACK", literal(SLACK)),
         ("PARAMETERS", format!("{p}u")),
         ("OWN", format!("{own}u")),
-        ("SHARED", format!("{}u", fit.columns.len() - own)),
+        ("SHARED", format!("{}u", fit.inputs().count() - own)),
     ];
     let mut constants = String::new();
     for (name, value) in sizes {
@@ -99,7 +99,7 @@ fn cleared(p: usize) -> String {
 
 fn columns(fit: &BatchedFit<'_>, p: usize) -> String {
     let (mut text, mut own, mut shared) = (String::new(), 0, 0);
-    for (c, column) in fit.columns.iter().enumerate() {
+    for (c, column) in fit.inputs().enumerate() {
         let _ = match column {
             FitColumn::Own(_) => {
                 own += 1;

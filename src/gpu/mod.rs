@@ -32,5 +32,5 @@ pub fn wgsl(plan: &Plan) -> Result<String, Error> {
 /// # Errors
 /// [`Error::TooLarge`] and [`Error::ConstantOutOfRange`] where the model cannot be compiled.
 pub fn fit_wgsl(fit: &BatchedFit<'_>) -> Result<String, Error> {
-    Ok(fit_shader::fit_shader(fit, &RowCode::new(fit.residuals)?).text)
+    Ok(fit_shader::fit_shader(fit, &RowCode::new(fit.residuals, fit.roots.is_some())?).text)
 }
