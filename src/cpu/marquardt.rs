@@ -178,7 +178,7 @@ impl Lanes {
             let gain = before[l] - now[l];
             let accept = good & (first | (gain >= -SLACK * before[l]));
             better[l] = u32::from(accept);
-            let ratio = (gain / predicted[l].max(SMALLEST)).max(0.0).min(1.0);
+            let ratio = (gain / predicted[l].max(SMALLEST)).clamp(0.0, 1.0);
             let part = 2.0 * ratio - 1.0;
             let lower = (lambda[l] * (1.0 - part * part * part).max(1.0 / 3.0)).max(LEAST);
             let higher = lambda[l] * nu[l];

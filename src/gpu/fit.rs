@@ -14,7 +14,7 @@ use std::time::Instant;
 const SLICE: usize = 64;
 /// Instructions that one turn of a launch may take in all: some 50 ms of a slow GPU.
 const TURN_WORK: f64 = 5e10;
-/// Turns of the first dispatch, whose cost nobody knows.
+/// Turns of a launch's first dispatch, whose cost nobody knows.
 const FIRST_TURNS: u64 = 2;
 
 /// `Fit` of shaders/fit.wgsl, for the most parameters.
@@ -84,16 +84,21 @@ impl GpuEngine {
             let epoch = self.next_epoch();
             let packed = pack(fit, &order, done, slots);
             self.upload(fit, &order, &buffers, &packed, done, slots, epoch);
+            // The copies are not to be taken for work.
+            self.wait(self.gpu.queue.submit([]), &mut || Flow::Continue)?;
             let mut turns = 0;
             let total = u64::from(fit.settings.max_iterations) + 1;
             let progress = Progress { done: done as f64, total: count as f64 };
             while turns < total {
-                let most = if turns == 0 && done == 0 { FIRST_TURNS } else { u64::MAX };
+                let most = if turns == 0 { FIRST_TURNS } else { u64::MAX };
                 let now = pace.steps(slots).min(total - turns).min(most);
                 let begun = Instant::now();
                 let submission = self.dispatch_fit(fit, &module, &bindings, &buffers, slots, now, epoch);
                 self.wait(submission, &mut || tell(progress))?;
-                pace.measured(slots, now, begun.elapsed());
+                if turns == 0 {
+                    // Later ones tell too little: most fits have ended by then.
+                    pace.measured(slots, now, begun.elapsed());
+                }
                 turns += now;
             }
             self.collect(fit, &order, &buffers, done, slots, epoch, &mut outcome)?;
