@@ -1,6 +1,7 @@
 """Two-dimensional Gaussian fits by Catchment, SciPy and JAX, on the same data, in turns.
 
-    python benches/peers/gaussian_fits.py target/release/examples/gaussian_fits [--fits 100000] [--rounds 5]
+    pip install -r benches/peers/requirements-fits.txt
+    JAX_PLATFORMS=cpu python benches/peers/gaussian_fits.py target/release/examples/gaussian_fits [--fits 100000] [--rounds 5]
 
 Each round runs every program once, so that a change of the machine's load meets all of them. The clock and the processor
 time are told apart: on a shared machine the second is what compares. SciPy fits a share of the data, its time a fit is

@@ -54,6 +54,16 @@ impl GpuEngine {
         fit: &BatchedFit<'_>,
         tell: &mut dyn FnMut(Progress) -> Flow,
     ) -> Result<BatchedOutcome, Error> {
+        self.run_cut(fit, u64::MAX, tell)
+    }
+
+    /// Runs fits with at most `cut` turns a dispatch, which changes no result.
+    fn run_cut(
+        &self,
+        fit: &BatchedFit<'_>,
+        cut: u64,
+        tell: &mut dyn FnMut(Progress) -> Flow,
+    ) -> Result<BatchedOutcome, Error> {
         let begun = Instant::now();
         let (count, p) = (fit.len(), fit.residuals.parameters.len());
         let shader = fit_shader(fit, &RowCode::new(fit.residuals, fit.roots.is_some())?);
@@ -73,7 +83,7 @@ impl GpuEngine {
         }
         let begun = Instant::now();
         let rows = order.rows(fit, 0);
-        let most_turns = self.most_turns(rows)?;
+        let most_turns = self.most_turns(rows)?.min(cut);
         let shape = self.shape(fit, &shader, rows)?;
         let buffers = self.fit_buffers(fit, &shader, &shape)?;
         let bindings = buffers.bind(self, &layout);
@@ -346,4 +356,54 @@ fn pack(fit: &BatchedFit<'_>, order: &FitOrder, done: usize, slots: usize) -> Pa
         }
     });
     Packed { own, spans }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fit::{FitRows, Residuals};
+
+    /// A decay of 30 rows from 100 starts, under `task`, where there is a GPU.
+    fn with_decays(task: impl Fn(&GpuEngine, &BatchedFit<'_>)) {
+        let engine = match (std::env::var("CATCHMENT_GPU").as_deref(), GpuEngine::best(true)) {
+            (Ok("off"), _) => return,
+            (_, Ok(engine)) => engine,
+            (Ok("require"), Err(error)) => panic!("CATCHMENT_GPU=require: {error}"),
+            (_, Err(_)) => return println!("no GPU: left out"),
+        };
+        let names = |list: [&str; 2]| list.map(str::to_owned);
+        let model = Residuals::parse("a * exp(-c * t)", "y", &names(["a", "c"]), &names(["t", "y"])).expect("a model");
+        let t: Vec<f32> = (0..30).map(|k| 0.1 * k as f32).collect();
+        let y: Vec<f32> = t.iter().map(|t| 2.0 * (-1.3 * t).exp() + 0.1 * (40.0 * t).sin()).collect();
+        let starts: Vec<f32> = (0..200).map(|k| 0.1 + 0.03 * (k % 100) as f32).collect();
+        let columns = vec![FitColumn::Shared(&t), FitColumn::Shared(&y)];
+        task(&engine, &BatchedFit { columns, ..BatchedFit::new(&model, FitRows::Equal(30), &starts) });
+    }
+
+    #[test]
+    fn a_cut_between_dispatches_changes_no_bit() {
+        with_decays(|engine, fit| {
+            let bits = |cut: u64| {
+                let outcome = engine.run_cut(fit, cut, &mut |_| Flow::Continue).expect("runs");
+                let words: Vec<u32> = outcome.parameters.iter().chain(&outcome.rss).map(|v| v.to_bits()).collect();
+                (words, outcome.iterations, outcome.status)
+            };
+            let whole = bits(u64::MAX);
+            assert!(whole.1.iter().any(|&n| n > 5), "long enough to be cut");
+            assert!(bits(1) == whole && bits(3) == whole);
+        });
+    }
+
+    #[test]
+    fn results_that_no_kernel_wrote_are_told() {
+        with_decays(|engine, fit| {
+            let shader = fit_shader(fit, &RowCode::new(fit.residuals, false).expect("lowers"));
+            let order = FitOrder::new(fit);
+            let buffers = engine.fit_buffers(fit, &shader, &Shape { slots: 100, own: 0 }).expect("buffers");
+            engine.upload(fit, &order, &buffers, &pack(fit, &order, 0, 100), 0, 100, 7);
+            let mut outcome = engine.run_fit(fit, &mut |_| Flow::Continue).expect("runs");
+            let told = engine.collect(fit, &order, &buffers, 0, 100, 7, &mut outcome);
+            assert!(matches!(told, Err(Error::Device { problem: DeviceProblem::Unwritten, .. })));
+        });
+    }
 }
