@@ -10,8 +10,9 @@
 
 use crate::cpu::CpuEngine;
 use crate::error::Error;
+use crate::fit::{BatchedFit, BatchedOutcome};
 use crate::gpu::{self, GpuEngine};
-use crate::outcome::{Batch, DeviceInfo, Event, Flow, Outcome, Summary, Timing};
+use crate::outcome::{Batch, DeviceInfo, Event, Flow, Outcome, Progress, Summary, Timing};
 use crate::plan::{Plan, Precision};
 use crate::surface::Surface;
 
@@ -25,6 +26,8 @@ pub(crate) trait Backend {
     fn evaluate(&self, surface: &Surface, points: &[f64], precision: Precision) -> Result<Evaluated, Error>;
     /// How restarts are laid out for this plan: what `bench` prints.
     fn layout(&self, plan: &Plan) -> Result<String, Error>;
+    /// Runs checked fits.
+    fn fit(&self, fit: &BatchedFit<'_>, tell: &mut dyn FnMut(Progress) -> Flow) -> Result<BatchedOutcome, Error>;
 }
 
 /// Values and gradients at points.
@@ -166,5 +169,14 @@ impl Engine {
     /// As [`Engine::run`].
     pub fn evaluate(&self, surface: &Surface, points: &[f64], precision: Precision) -> Result<Evaluated, Error> {
         self.backend.evaluate(surface, points, precision)
+    }
+
+    /// Runs fits that have been checked.
+    pub(crate) fn fit(
+        &self,
+        fit: &BatchedFit<'_>,
+        tell: &mut dyn FnMut(Progress) -> Flow,
+    ) -> Result<BatchedOutcome, Error> {
+        self.backend.fit(fit, tell)
     }
 }

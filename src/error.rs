@@ -189,6 +189,16 @@ pub enum Error {
         /// The most instructions.
         limit: usize,
     },
+    /// A column whose values do not match the rows.
+    #[error("column `{column}` has {values} values, the rows ask for {expected}")]
+    ColumnLength {
+        /// The column.
+        column: String,
+        /// How many it has.
+        values: usize,
+        /// How many it must have.
+        expected: usize,
+    },
     /// No device of that description.
     #[error("no device `{wanted}`; there are: {available}")]
     NoDevice {
@@ -282,6 +292,7 @@ impl Error {
             | Error::HyperNotFinite { .. }
             | Error::PrecisionOnGpu => 2,
             Error::TableWidth { .. } | Error::TableSize { .. } | Error::MatrixSize { .. } => 65,
+            Error::ColumnLength { .. } => 65,
             Error::Starts(error) => starts_code(error),
             Error::Table(_) => 65,
             Error::Fit(error) if error.is_data() => 65,

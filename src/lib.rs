@@ -39,7 +39,7 @@ pub mod table;
 
 pub use engine::{DeviceChoice, Engine, Evaluated};
 pub use error::{DeviceProblem, DimensionRule, Error};
-pub use gpu::{Device, DeviceLimits, devices, wgsl};
+pub use gpu::{Device, DeviceLimits, devices, fit_wgsl, wgsl};
 pub use outcome::{
     Batch, Best, Column, ConfigurationOutcome, DeviceInfo, Event, Flow, Outcome, Progress, Quantiles, Status, Success,
     Summary, Timing, TraceBatch, wilson,

@@ -5,6 +5,7 @@ use super::run::{Block, Given, TableRows, run};
 use super::tape::{Tape, compile};
 use crate::engine::{Backend, Evaluated};
 use crate::error::Error;
+use crate::fit::{BatchedFit, BatchedOutcome};
 use crate::graph::DIVERGED;
 use crate::graph::Graph;
 use crate::kernel::{Kernel, Outputs, lower_nest, lower_straight};
@@ -86,6 +87,10 @@ impl Backend for CpuEngine {
         }
     }
 
+    fn fit(&self, fit: &BatchedFit<'_>, tell: &mut dyn FnMut(Progress) -> Flow) -> Result<BatchedOutcome, Error> {
+        self.run_fit(fit, tell)
+    }
+
     fn layout(&self, plan: &Plan) -> Result<String, Error> {
         let program = &plan.programs()[0];
         let outputs = program.step.outputs();
@@ -130,11 +135,16 @@ struct Finished {
 }
 
 impl CpuEngine {
-    fn pool_size(&self) -> usize {
+    /// The vector instructions it uses.
+    pub(super) fn width(&self) -> Width {
+        self.width
+    }
+
+    pub(super) fn pool_size(&self) -> usize {
         if self.threads > 0 { self.threads } else { std::thread::available_parallelism().map_or(1, usize::from) }
     }
 
-    fn pool(&self) -> Result<rayon::ThreadPool, Error> {
+    pub(super) fn pool(&self) -> Result<rayon::ThreadPool, Error> {
         let built = rayon::ThreadPoolBuilder::new().num_threads(self.pool_size()).stack_size(8 << 20).build();
         built.map_err(|e| Error::Device {
             device: "cpu".to_owned(),

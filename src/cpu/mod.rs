@@ -1,11 +1,14 @@
 //! The CPU engine: the kernel as a tape over blocks of restarts.
 
 mod engine;
+mod fit;
 mod lane;
+mod marquardt;
 pub(crate) mod math;
 pub(crate) mod math64;
 mod run;
 mod tape;
+mod vector;
 
 pub(crate) use engine::{CpuEngine, KERNEL_LIMIT, LANES_MOST, STRAIGHT_LIMIT, lanes_for, with_large_stack};
 pub(crate) use lane::{CHUNK, Width};

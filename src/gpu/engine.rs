@@ -6,6 +6,7 @@ use super::print::Layout;
 use super::shader::{REGIONS, START_REGION, Shader, TRACE_REGION, beginning, descent, entries, evaluation};
 use crate::engine::{Backend, Evaluated};
 use crate::error::{DeviceProblem, Error};
+use crate::fit::{BatchedFit, BatchedOutcome};
 use crate::host::HostRun;
 use crate::outcome::{Batch, Column, DeviceInfo, Event, Flow, Progress, Status, Timing, TraceBatch};
 use crate::plan::{Plan, Precision, Program};
@@ -19,26 +20,26 @@ use std::time::{Duration, Instant};
 /// How long a dispatch should take; `CATCHMENT_DISPATCH_MS` overrides it.
 const DISPATCH_MS: f64 = 60.0;
 /// How many slots a launch has at most.
-const MAX_SLOTS: u64 = 1 << 22;
+pub(super) const MAX_SLOTS: u64 = 1 << 22;
 /// Words of host scalars that a dispatch may take along.
 const HOST_WORDS: u64 = 1 << 20;
 /// Rows of the surface's table that all slots of a launch visit in a step.
 const ROW_VISITS: u64 = 1 << 32;
 /// Bytes that a launch's buffers may take in all.
-const LAUNCH_BYTES: u64 = 1 << 30;
+pub(super) const LAUNCH_BYTES: u64 = 1 << 30;
 /// Bits that a value has until a kernel writes it.
-const POISON: u32 = 0x7fa5_a5a5;
+pub(super) const POISON: u32 = 0x7fa5_a5a5;
 
 /// Runs plans on one GPU.
 #[derive(Debug)]
 pub(crate) struct GpuEngine {
-    gpu: Gpu,
+    pub(super) gpu: Gpu,
     epoch: Cell<u32>,
 }
 
 /// A module, ready to dispatch.
-struct Module {
-    pipeline: wgpu::ComputePipeline,
+pub(super) struct Module {
+    pub(super) pipeline: wgpu::ComputePipeline,
 }
 
 /// A program's modules and what they need.
@@ -75,7 +76,7 @@ impl GpuEngine {
         Ok(GpuEngine { gpu: Gpu::open(index)?, epoch: Cell::new(0) })
     }
 
-    fn module(&self, layout: &wgpu::BindGroupLayout, entry: &str, text: &str) -> Result<Module, Error> {
+    pub(super) fn module(&self, layout: &wgpu::BindGroupLayout, entry: &str, text: &str) -> Result<Module, Error> {
         let gpu = &self.gpu;
         let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let descriptor =
@@ -106,6 +107,12 @@ impl GpuEngine {
         }
         gpu.check()?;
         Ok(Module { pipeline })
+    }
+
+    /// The number of a launch, in 24 bits.
+    pub(super) fn next_epoch(&self) -> u32 {
+        self.epoch.set((self.epoch.get() + 1) & 0x00ff_ffff);
+        self.epoch.get()
     }
 
     fn compile<'a>(&self, plan: &Plan, program: &'a Program) -> Result<Compiled<'a>, Error> {
@@ -236,7 +243,7 @@ impl GpuEngine {
     }
 
     /// Waits for a submission; in between the receiver may stop the run.
-    fn wait(&self, submission: wgpu::SubmissionIndex, tell: &mut dyn FnMut() -> Flow) -> Result<(), Error> {
+    pub(super) fn wait(&self, submission: wgpu::SubmissionIndex, tell: &mut dyn FnMut() -> Flow) -> Result<(), Error> {
         let begun = Instant::now();
         let mut stopped = false;
         loop {
@@ -329,6 +336,10 @@ impl Backend for GpuEngine {
             timing.run += begun.elapsed().as_secs_f64();
         }
         Ok(timing)
+    }
+
+    fn fit(&self, fit: &BatchedFit<'_>, tell: &mut dyn FnMut(Progress) -> Flow) -> Result<BatchedOutcome, Error> {
+        self.run_fit(fit, tell)
     }
 
     fn evaluate(&self, surface: &Surface, points: &[f64], precision: Precision) -> Result<Evaluated, Error> {
@@ -433,14 +444,13 @@ impl GpuEngine {
         while done < total {
             let (configuration, restart) = (group.first + (done / restarts) as usize, done % restarts);
             let left = if large { restarts - restart } else { total - done };
-            self.epoch.set((self.epoch.get() + 1) & 0x00ff_ffff);
             let launch = Launch {
                 configuration,
                 offset: if large { 0 } else { restart as u32 },
                 shift: if large { restart } else { 0 },
                 restarts: if large { u32::MAX } else { restarts as u32 },
                 slots: most.min(left),
-                epoch: self.epoch.get(),
+                epoch: self.next_epoch(),
             };
             self.run_launch(plan, compiled, &buffers, &launch, rows, &mut pace, progress, receive)?;
             done += launch.slots;
@@ -685,7 +695,7 @@ impl GpuEngine {
 
 /// Chooses how many steps a dispatch takes, from how long the last ones took.
 #[derive(Debug)]
-struct Pace {
+pub(super) struct Pace {
     /// Seconds a slot and step.
     cost: Option<f64>,
     target: f64,
@@ -693,13 +703,13 @@ struct Pace {
 }
 
 impl Pace {
-    fn new(most: u64) -> Pace {
+    pub(super) fn new(most: u64) -> Pace {
         let spoken = std::env::var("CATCHMENT_DISPATCH_MS").ok().and_then(|t| t.parse::<f64>().ok());
         let target = spoken.filter(|ms| ms.is_finite() && *ms > 0.0).unwrap_or(DISPATCH_MS).min(250.0) / 1e3;
         Pace { cost: None, target, most }
     }
 
-    fn steps(&self, slots: usize) -> u64 {
+    pub(super) fn steps(&self, slots: usize) -> u64 {
         match self.cost {
             None => 8,
             Some(cost) => (self.target / (cost * slots as f64)).clamp(1.0, 1e6) as u64,
@@ -707,7 +717,7 @@ impl Pace {
         .min(self.most)
     }
 
-    fn measured(&mut self, slots: usize, steps: u64, elapsed: Duration) {
+    pub(super) fn measured(&mut self, slots: usize, steps: u64, elapsed: Duration) {
         let now = elapsed.as_secs_f64().max(1e-6) / (slots as f64 * steps as f64);
         // A short dispatch measures its own overhead: the estimate may fall fast but rises at once.
         self.cost = Some(self.cost.map_or(now, |before| if now > before { now } else { now.max(before / 16.0) }));

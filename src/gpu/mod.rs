@@ -3,6 +3,8 @@
 mod buffers;
 mod device;
 mod engine;
+mod fit;
+mod fit_shader;
 mod library;
 mod print;
 mod shader;
@@ -14,6 +16,7 @@ pub use device::{Device, DeviceLimits, devices};
 pub(crate) use engine::GpuEngine;
 
 use crate::error::Error;
+use crate::fit::{BatchedFit, RowCode};
 use crate::plan::Plan;
 
 /// The generated shader of a plan's first program: what runs on every step, with the library functions that it uses.
@@ -22,4 +25,12 @@ use crate::plan::Plan;
 /// [`Error::TooLarge`] where no kernel form can take the formula.
 pub fn wgsl(plan: &Plan) -> Result<String, Error> {
     Ok(shader::descent(plan, &plan.programs()[0])?.text)
+}
+
+/// The generated shader of a batched fit.
+///
+/// # Errors
+/// [`Error::TooLarge`] and [`Error::ConstantOutOfRange`] where the model cannot be compiled.
+pub fn fit_wgsl(fit: &BatchedFit<'_>) -> Result<String, Error> {
+    Ok(fit_shader::fit_shader(fit, &RowCode::new(fit.residuals, fit.roots.is_some())?).text)
 }

@@ -98,6 +98,15 @@ impl<'k> Printer<'k> {
         (self.text, scalars)
     }
 
+    /// The first `cut` statements, the others, and the scalar outputs' texts.
+    pub(super) fn print_split(mut self, cut: usize) -> (String, String, Vec<String>) {
+        self.body(&self.kernel.body[..cut]);
+        let front = std::mem::take(&mut self.text);
+        self.body(&self.kernel.body[cut..]);
+        let scalars = self.kernel.scalars.iter().map(|&s| self.names[s as usize].clone()).collect();
+        (front, self.text, scalars)
+    }
+
     fn line(&mut self, line: &str) {
         for _ in 0..self.depth {
             self.text.push_str("    ");
@@ -281,7 +290,7 @@ fn place(index: Index) -> String {
 }
 
 /// A number as a literal that is read back as the same `f32`.
-fn literal(v: f32) -> String {
+pub(super) fn literal(v: f32) -> String {
     if !v.is_finite() {
         // WGSL has no literal for it, and must not fold one.
         return format!("bitcast<f32>({}u ^ params.zero)", v.to_bits());

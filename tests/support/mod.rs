@@ -9,6 +9,7 @@ pub mod checks;
 pub mod formulas;
 pub mod interpreter;
 pub mod oracle;
+pub mod reference_fit;
 pub mod report;
 pub mod steps;
 
