@@ -3,7 +3,7 @@
 use super::engine::CpuEngine;
 use super::lane::Width;
 use super::marquardt::{Accumulate, Advance, LANES, Lanes};
-use super::run::{Block, run};
+use super::run::{Block, Given, run};
 use super::tape::{Op, Space, Tape, compile};
 use super::vector::vectorised;
 use crate::engine::Backend;
@@ -40,7 +40,7 @@ impl RowTape {
         let mut kernel = code.kernel.clone();
         // A loop of one turn keeps what the prologue computes alive behind its last use.
         let body = kernel.body.split_off(code.prologue);
-        kernel.body.push(Statement::Loop(Box::new(Loop { var: 0, count: 1, carried: Vec::new(), body })));
+        kernel.body.push(Statement::Loop(Box::new(Loop { var: 0, count: 1, block: None, carried: Vec::new(), body })));
         let tape: Tape<f32> = compile(&kernel, 0, 0);
         let cut = tape.ops.iter().position(|op| matches!(op, Op::Loop { .. })).unwrap_or(tape.ops.len());
         let prologue = Tape { ops: tape.ops[..cut].to_vec(), ..tape.clone() };
@@ -50,7 +50,7 @@ impl RowTape {
         let outputs = tape.scalars.iter().map(|operand| match operand.space {
             Space::Row => operand.base as usize,
             Space::X | Space::Next => tape.x[0] + operand.base as usize,
-            Space::Shared | Space::Host => {
+            Space::Shared | Space::Host | Space::Data => {
                 constants.push((rows, tape.shared[operand.base as usize]));
                 rows += 1;
                 rows - 1
@@ -282,7 +282,7 @@ impl<'a> Worker<'a> {
                 part.copy_from_slice(trial);
             }
         }
-        run(job.width, &tape.prologue, &mut self.block, &[], 0);
+        run(job.width, &tape.prologue, &mut self.block, Given::NOTHING);
         self.lanes.sums.fill([0.0; LANES]);
         let longest = self.rows.iter().copied().max().unwrap_or(0);
         let shortest = self.rows.iter().copied().min().unwrap_or(0);
@@ -307,7 +307,7 @@ impl<'a> Worker<'a> {
                     }
                 }
             }
-            run(job.width, &tape.row, &mut self.block, &[], 0);
+            run(job.width, &tape.row, &mut self.block, Given::NOTHING);
             let sums = &mut self.lanes.sums;
             if first + used <= shortest {
                 let task = Accumulate { numbers: &self.block.slab, at: &outputs, used, sums };

@@ -136,6 +136,11 @@ pub(crate) struct Given<'a, F> {
     pub(crate) step: u32,
 }
 
+impl<F> Given<'_, F> {
+    /// Nothing: for a kernel that reads its block alone.
+    pub(crate) const NOTHING: Self = Given { host: &[], data: TableRows::NONE, step: 0 };
+}
+
 /// Runs the tape once: one step, or one evaluation.
 pub(crate) fn run<F: Lane>(width: Width, tape: &Tape<F>, block: &mut Block<F>, given: Given<'_, F>) {
     match width {

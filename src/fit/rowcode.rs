@@ -27,7 +27,7 @@ impl RowCode {
         let lowered = with_large_stack(|| {
             let roots: Vec<_> = residuals.slopes.iter().copied().chain([residuals.value]).collect();
             let simple = simplify(&residuals.graph, &roots);
-            lower_straight(&simple.graph, &Outputs { arrays: Vec::new(), scalars: simple.roots }, dim, ROW_LIMIT)
+            lower_straight(&simple.graph, &Outputs { scalars: simple.roots, ..Outputs::default() }, dim, ROW_LIMIT)
         });
         let too_large = || Error::TooLarge { surface: "the model".to_owned(), dim, limit: ROW_LIMIT };
         let mut kernel = lowered.ok_or_else(too_large)?;

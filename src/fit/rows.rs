@@ -7,9 +7,7 @@
 use super::dense::{Factor, Sum};
 use super::loss::Loss;
 use super::residuals::Residuals;
-use crate::cpu::{
-    Block, CHUNK, Given, Output, STRAIGHT_LIMIT, TableRows, Tape, Width, compile, lanes_for, run, with_large_stack,
-};
+use crate::cpu::{Block, CHUNK, Given, Output, STRAIGHT_LIMIT, Tape, Width, compile, lanes_for, run, with_large_stack};
 use crate::cpu::{KERNEL_LIMIT, LANES_MOST};
 use crate::error::Error;
 use crate::graph::{Graph, NodeId, simplify};
@@ -144,7 +142,7 @@ impl<'m> Work<'m> {
             for (i, &value) in theta.iter().enumerate() {
                 block.row_mut(tape.x[0] + i).fill(value);
             }
-            run(self.model.width, tape, block, Given { host: &[], data: TableRows::NONE, step: 0 });
+            run(self.model.width, tape, block, Given::NOTHING);
             for (k, &scalar) in tape.scalars.iter().enumerate() {
                 take(&mut self.buffer, k, first - from, &block.output(tape, scalar, &[]), count);
             }

@@ -68,7 +68,7 @@ impl GpuEngine {
         let (count, p) = (fit.len(), fit.residuals.parameters.len());
         let shader = fit_shader(fit, &RowCode::new(fit.residuals, fit.roots.is_some())?);
         let layout = self.fit_layout();
-        let module = self.module(&layout, "fit_rows", &shader.text, &[])?;
+        let module = self.module(&layout, "fit_rows", &shader.text)?;
         let order = FitOrder::new(fit);
         let mut outcome = BatchedOutcome {
             parameters: vec![0.0; p * count],

@@ -24,7 +24,7 @@ fn work_rows(p: usize) -> usize {
 /// Prints the module.
 pub(super) fn fit_shader(fit: &BatchedFit<'_>, code: &RowCode) -> FitShader {
     let p = code.parameters;
-    let (prologue, row, scalars) = Printer::new(&code.kernel, Layout::Straight, false, 0).print_split(code.prologue);
+    let (prologue, row, scalars) = Printer::new(&code.kernel, Layout::Straight, false, 0, 0).print_split(code.prologue);
     let own = fit.inputs().filter_map(FitColumn::own).count();
     let sizes = [
         ("FIRST_LAMBDA", literal(FIRST)),
