@@ -85,6 +85,27 @@ fn labels_are_text_as_it_stands() {
     assert!(table.with_labels("other", &["a"]).is_err());
 }
 
+/// More lines than cores have pieces: whichever core reads a line, it is told as if one had read all.
+#[test]
+fn long_files_are_read_in_pieces() {
+    let mut text = String::from("id,v,w\n# a note\n");
+    (0..5000).for_each(|i| {
+        text += &format!("g{},{i},{}\n{}", i % 7, 0.5 * f64::from(i), if i % 100 == 0 { "\n" } else { "" })
+    });
+    let wanted = |name: &str| if name == "id" { Wanted::LABELS } else { Wanted::NUMBERS };
+    let table = Table::read_with(&Scratch::new("pieces.csv", text.as_bytes()).0, wanted).unwrap();
+    assert_eq!(table.numbers("v").unwrap(), (0..5000).map(f64::from).collect::<Vec<_>>());
+    assert_eq!(table.labels("id").unwrap().names().len(), 7);
+    assert!((0..5000).all(|r| table.labels("id").unwrap().label(r) == Some(&format!("g{}", r % 7))));
+    // Before row 4001 stand the heading, a note, 4000 rows and 40 blank lines.
+    let bad = read("piece.csv", &text.replace(",4000,", ",x,").replace(",4500,", ",,")).unwrap();
+    assert_eq!(column(&bad, "v"), "row 4001 (line 4043), column `v`: `x` is not a number");
+    let short = refused("short.csv", text.replace(",4000,2000\n", ",4000\n").as_bytes());
+    assert_eq!(short, "row 4001 (line 4043) has 2 cells, the heading 3");
+    let quoted = read("late.csv", &text.replace(",4000,2000\n", ",\"4000\",2000\n")).unwrap();
+    assert_eq!(quoted.numbers("v").unwrap()[4000..4002], [4000.0, 4001.0]);
+}
+
 #[test]
 fn files_that_are_no_tables() {
     assert!(refused("empty.csv", b"").contains("the file is empty"));
