@@ -63,7 +63,10 @@ fn a_bad_cell_matters_where_its_column_is_asked_for() {
     assert_eq!(column(&table, "w"), "row 1 (line 2), column `w`: `inf` is not a finite number");
     assert_eq!(column(&table, "where"), "row 1 (line 2), column `where`: `here` is not a number");
     assert_eq!(column(&table, "tt"), "there is no column `tt`; there are t, y, z, w, where");
-    assert_eq!(column(&table, "wher"), "there is no column `wher`; did you mean `where`?; there are t, y, z, w, where");
+    assert_eq!(
+        column(&table, "wher"),
+        "there is no column `wher` (did you mean `where`?); there are t, y, z, w, where"
+    );
     assert_eq!(table.labels("t").unwrap_err().problem.to_string(), "column `t` was not read as labels");
     let long = read("long.csv", &format!("t\n{}\n", "é".repeat(99))).unwrap();
     assert_eq!(column(&long, "t"), format!("row 1 (line 2), column `t`: `{}…` is not a number", "é".repeat(40)));
