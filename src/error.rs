@@ -51,6 +51,100 @@ pub enum Error {
         /// What the surface has.
         rule: DimensionRule,
     },
+    /// A surface with `data`, and no table.
+    #[error("`{surface}` reads {} from a table: give one (on the command line `--data FILE`)", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "))]
+    TableMissing {
+        /// The surface.
+        surface: String,
+        /// What it reads.
+        names: Vec<String>,
+    },
+    /// A table with another number of columns than the surface's `data` takes.
+    #[error("`{surface}` takes {expected} columns of a table, and {found} are given")]
+    TableWidth {
+        /// The surface.
+        surface: String,
+        /// What it takes.
+        expected: u32,
+        /// What is given.
+        found: u32,
+    },
+    /// Columns that make no table.
+    #[error(
+        "columns of {rows:?} rows: a table has columns of one length, at least one row and fewer than 2^31 numbers"
+    )]
+    TableSize {
+        /// Rows of each column.
+        rows: Vec<usize>,
+    },
+    /// A batch of rows for a surface that has none.
+    #[error("`{surface}` has no `data`: there are no rows to draw a batch from")]
+    BatchWithoutTable {
+        /// The surface.
+        surface: String,
+    },
+    /// A batch of more rows than there are.
+    #[error("a batch of {batch} rows from a table of {rows}: it takes between 1 and {rows}")]
+    BatchSize {
+        /// As asked for.
+        batch: u32,
+        /// Rows of the table.
+        rows: u32,
+    },
+    /// Columns bound to a name that is not declared as `data`.
+    #[error("`{surface}` has no data `{name}` to bind columns to{}", hint(.nearest))]
+    BindUnknown {
+        /// The surface.
+        surface: String,
+        /// The name.
+        name: String,
+        /// The nearest that it has.
+        nearest: Option<String>,
+    },
+    /// Another number of columns than a `data` name takes.
+    #[error("`{name}` takes {expected} columns of the table, and {found} are bound to it")]
+    BindCount {
+        /// The name.
+        name: String,
+        /// How many it takes.
+        expected: usize,
+        /// How many are bound.
+        found: usize,
+    },
+    /// A table for a surface that reads none.
+    #[error("`{surface}` has no `data`: a table is nothing to it")]
+    DataUnused {
+        /// The surface.
+        surface: String,
+    },
+    /// A matrix for a name that is not declared as `matrix`.
+    #[error("`{surface}` has no matrix `{name}`{}", hint(.nearest))]
+    MatrixUnknown {
+        /// The surface.
+        surface: String,
+        /// The name.
+        name: String,
+        /// The nearest that it has.
+        nearest: Option<String>,
+    },
+    /// A surface with `matrix`, and none given.
+    #[error("`{surface}` needs the matrix `{name}`: give it (on the command line `--matrix {name}=FILE.csv`)")]
+    MatrixMissing {
+        /// The surface.
+        surface: String,
+        /// The matrix.
+        name: String,
+    },
+    /// A matrix of another size than declared.
+    #[error("the matrix `{name}` is declared {expected}, and {found} is given")]
+    MatrixSize {
+        /// The matrix.
+        name: String,
+        /// As declared.
+        expected: String,
+        /// As given.
+        found: String,
+    },
     /// A start sampler that does not fit.
     #[error(transparent)]
     Starts(#[from] StartsError),
@@ -139,6 +233,9 @@ pub enum DimensionRule {
     /// It has a least.
     #[error("its dimension is at least {0}")]
     AtLeast(u32),
+    /// It comes in sizes, these two being nearest.
+    #[error("the nearest dimensions it has are {0} and {1}")]
+    Between(u32, u32),
     /// It comes in multiples.
     #[error("its dimension is a multiple of {0}")]
     MultipleOf(u32),
@@ -173,9 +270,18 @@ impl Error {
             | Error::UnknownOptimizer { .. }
             | Error::DimensionMissing { .. }
             | Error::Dimension { .. }
+            | Error::TableMissing { .. }
+            | Error::MatrixMissing { .. }
+            | Error::BatchWithoutTable { .. }
+            | Error::DataUnused { .. }
+            | Error::MatrixUnknown { .. }
+            | Error::BindUnknown { .. }
+            | Error::BindCount { .. }
+            | Error::BatchSize { .. }
             | Error::Setting { .. }
             | Error::HyperNotFinite { .. }
             | Error::PrecisionOnGpu => 2,
+            Error::TableWidth { .. } | Error::TableSize { .. } | Error::MatrixSize { .. } => 65,
             Error::Starts(error) => starts_code(error),
             Error::Table(_) => 65,
             Error::Fit(error) if error.is_data() => 65,

@@ -44,7 +44,7 @@ pub use outcome::{
     Batch, Best, Column, ConfigurationOutcome, DeviceInfo, Event, Flow, Outcome, Progress, Quantiles, Status, Success,
     Summary, Timing, TraceBatch, wilson,
 };
-pub use plan::{Plan, PlanBuilder, Precision, Program, Stopping, Trace};
+pub use plan::{Minibatch, Plan, PlanBuilder, Precision, Program, Stopping, Trace};
 pub use step::Bounds;
-pub use surface::{KnownMinimum, MAX_DIM, Surface, SurfaceText};
+pub use surface::{Bind, Given, KnownMinimum, MAX_DIM, Rows, Surface, SurfaceText};
 pub use table::{Table, TableError};

@@ -14,7 +14,7 @@
 use crate::error::Error;
 use crate::graph::{Node, NodeId, simplify};
 use crate::optimizer::{Chain, Configuration, HyperValue, configurations};
-use crate::random::{Sampler, Starts};
+use crate::random::{RowDraws, Sampler, Starts};
 use crate::step::{Bounds, Evaluation, Step, StepNeeds, compose};
 use crate::surface::Surface;
 use std::sync::Arc;
@@ -76,6 +76,16 @@ pub struct PlanBuilder {
     chunk: Option<u64>,
     trace: Trace,
     points: bool,
+    batch: Option<Minibatch>,
+}
+
+/// Steps that see a few rows of the surface's table each: minibatches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Minibatch {
+    /// How many rows a step draws, anew for every restart.
+    pub rows: u32,
+    /// Whether a row can be drawn again before all others have been.
+    pub replacement: bool,
 }
 
 /// A checked plan: engines take nothing else.
@@ -179,6 +189,12 @@ impl PlanBuilder {
         self
     }
 
+    /// Lets each step see `rows` rows of the surface's table (default all rows).
+    pub fn batch(mut self, batch: Minibatch) -> Self {
+        self.batch = Some(batch);
+        self
+    }
+
     /// Checks everything.
     ///
     /// # Errors
@@ -221,7 +237,9 @@ impl PlanBuilder {
         for text in &texts {
             all.extend(configurations(text)?);
         }
+        self.check_batch()?;
         let needs = StepNeeds {
+            batch: self.batch.map(|b| b.rows),
             value: self.stopping.change.is_some() || self.stopping.target.is_some(),
             gradient_norm: self.stopping.gradient.is_some(),
         };
@@ -263,6 +281,29 @@ impl PlanBuilder {
             evaluation: Arc::new(evaluation),
             builder: self,
         })
+    }
+}
+
+impl PlanBuilder {
+    fn check_batch(&self) -> Result<(), Error> {
+        let (Some(batch), table) = (self.batch, self.surface.table()) else { return Ok(()) };
+        let Some(table) = table else {
+            return Err(Error::BatchWithoutTable { surface: self.surface.name().to_owned() });
+        };
+        if batch.rows == 0 || batch.rows > table.rows {
+            return Err(Error::BatchSize { batch: batch.rows, rows: table.rows });
+        }
+        if batch.rows > RowDraws::MOST {
+            let (name, value) = ("the batch", f64::from(batch.rows));
+            return Err(Error::Setting { name, value, expected: "at most 2^25 rows" });
+        }
+        if !batch.replacement && self.steps.saturating_mul(u64::from(batch.rows)) > 1 << 32 {
+            let value = self.steps as f64 * f64::from(batch.rows);
+            let (name, expected) =
+                ("rows drawn by a restart", "at most 2^32, where rows are drawn without replacement");
+            return Err(Error::Setting { name, value, expected });
+        }
+        Ok(())
     }
 }
 
@@ -313,6 +354,7 @@ impl Plan {
             chunk: None,
             trace: Trace::default(),
             points: true,
+            batch: None,
         }
     }
 
@@ -399,6 +441,17 @@ impl Plan {
     /// Whether final points are given out.
     pub fn points(&self) -> bool {
         self.builder.points
+    }
+
+    /// How each step sees the surface's table, where it does not see all of it.
+    pub fn batch(&self) -> Option<Minibatch> {
+        self.builder.batch
+    }
+
+    /// How each step's rows are drawn, where it does not see all of them.
+    pub fn row_draws(&self) -> Option<RowDraws> {
+        let (batch, table) = (self.builder.batch?, self.surface().table()?);
+        Some(RowDraws { rows: table.rows, batch: batch.rows, replacement: batch.replacement })
     }
 
     /// Hyperparameters drawn for a restart of a configuration, by slot; empty where none is drawn. Each is an `f32`.

@@ -2,9 +2,11 @@
 //! simplified, and split into what the host computes once and what every restart computes.
 
 use crate::error::Error;
-use crate::graph::{Axes, Axis, Binary, Graph, Input, NodeId, Reduction, Simplified, Unary, simplify, split_host};
+use crate::graph::{
+    Axes, Axis, Binary, Graph, Input, NodeId, Reduction, Simplified, Unary, batched, simplify, split_host,
+};
 use crate::host::HostProgram;
-use crate::kernel::{Array, Outputs};
+use crate::kernel::{Array, Outputs, RowAccess};
 use crate::language::ast::{Expr, ExprKind, Subscript};
 use crate::language::{Diagnostic, DiagnosticKind, Elaborator};
 use crate::optimizer::Chain;
@@ -32,6 +34,8 @@ pub struct StepNeeds {
     pub value: bool,
     /// The squared gradient norm before the step.
     pub gradient_norm: bool,
+    /// How many rows a step draws; all of them where this is none.
+    pub batch: Option<u32>,
 }
 
 /// A step, ready to be lowered.
@@ -55,6 +59,8 @@ pub struct Step {
     pub sites: u32,
     /// What the host computes.
     pub host: HostProgram,
+    /// How the surface's table is read.
+    pub rows: RowAccess,
 }
 
 impl Step {
@@ -63,7 +69,7 @@ impl Step {
         let mut scalars = vec![self.worst_x, self.worst_gradient];
         scalars.extend(self.value);
         scalars.extend(self.gradient_norm);
-        Outputs { arrays: self.arrays.clone(), scalars }
+        Outputs { arrays: self.arrays.clone(), scalars, rows: self.rows }
     }
 }
 
@@ -78,6 +84,8 @@ pub struct Evaluation {
     pub gradient_norm: NodeId,
     /// The gradient.
     pub gradient: NodeId,
+    /// How the surface's table is read.
+    pub rows: RowAccess,
 }
 
 impl Evaluation {
@@ -87,14 +95,19 @@ impl Evaluation {
         let gradient = surface.gradient_node();
         let norm = squared_norm(&mut graph, gradient, surface.dim());
         let Simplified { graph, roots } = simplify(&graph, &[surface.value_node(), norm, gradient]);
-        Evaluation { graph, value: roots[0], gradient_norm: roots[1], gradient: roots[2] }
+        Evaluation { graph, value: roots[0], gradient_norm: roots[1], gradient: roots[2], rows: rows_of(surface, None) }
     }
 
     /// What to lower: value and squared norm as scalars, and the gradient where it is asked for.
     pub fn outputs(&self, gradient: bool) -> Outputs {
         let arrays = if gradient { vec![(Array::Gradient, self.gradient)] } else { Vec::new() };
-        Outputs { arrays, scalars: vec![self.value, self.gradient_norm] }
+        Outputs { arrays, scalars: vec![self.value, self.gradient_norm], rows: self.rows }
     }
+}
+
+/// How a kernel reads a surface's table.
+fn rows_of(surface: &Surface, batch: Option<u32>) -> RowAccess {
+    RowAccess { columns: surface.table().map_or(0, |t| t.columns), picked: batch.is_some() }
 }
 
 /// Σ g², over all coordinates even where they share one value.
@@ -110,9 +123,15 @@ fn squared_norm(graph: &mut Graph, gradient: NodeId, dim: u32) -> NodeId {
 pub fn compose(surface: &Surface, chain: &Chain, bounds: Bounds, needs: StepNeeds) -> Result<Step, Error> {
     let n = surface.dim();
     let vector = Axes::one(Axis::vector(n));
-    let mut graph = surface.graph().clone();
+    let (mut graph, f, gradient) = match (needs.batch, surface.table()) {
+        (Some(batch), Some(table)) => {
+            let roots = [surface.value_node(), surface.gradient_node()];
+            let Simplified { graph, roots } = batched(surface.graph(), &roots, table.rows, batch);
+            (graph, roots[0], roots[1])
+        }
+        _ => (surface.graph().clone(), surface.value_node(), surface.gradient_node()),
+    };
     let x = graph.parameters(n);
-    let (f, gradient) = (surface.value_node(), surface.gradient_node());
     let [t, steps] = [Input::Step, Input::Steps].map(|i| graph.input(i, Axes::SCALAR));
     let dimension = graph.constant(f64::from(n));
 
@@ -219,7 +238,18 @@ pub fn compose(surface: &Surface, chain: &Chain, bounds: Bounds, needs: StepNeed
     let gradient_norm = needs.gradient_norm.then(&mut next);
     let mut arrays = vec![(Array::Next, x_next)];
     arrays.extend((0..lanes as u32).map(|k| (Array::State(k), next())));
-    Ok(Step { graph: lane.graph, arrays, worst_x, worst_gradient, value, gradient_norm, states: lanes, sites, host })
+    Ok(Step {
+        graph: lane.graph,
+        arrays,
+        worst_x,
+        worst_gradient,
+        value,
+        gradient_norm,
+        states: lanes,
+        sites,
+        host,
+        rows: rows_of(surface, needs.batch),
+    })
 }
 
 /// The parameters held to the domain.

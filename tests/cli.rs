@@ -6,6 +6,8 @@ mod documents;
 mod files;
 #[path = "cli/mistakes.rs"]
 mod mistakes;
+#[path = "cli/tables.rs"]
+mod tables;
 
 use serde_json::Value;
 use std::process::{Command, Output};

@@ -2,8 +2,10 @@
 
 use super::{Failure, Terminal};
 use catchment::random::Domain;
-use catchment::{DeviceChoice, DimensionRule, Engine, Error, MAX_DIM, Precision, Surface, SurfaceText};
+use catchment::table::read_matrix;
+use catchment::{Bind, DeviceChoice, DimensionRule, Engine, Error, Given, MAX_DIM, Precision, Surface, SurfaceText};
 use clap::{Args, ColorChoice, ValueEnum};
+use std::path::PathBuf;
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
@@ -57,6 +59,15 @@ pub struct SurfaceArgs {
     /// The domain: LO:HI for all coordinates, or one for each with commas between; LO:HI:log draws log-uniformly
     #[arg(long = "box", id = "box", value_name = "LO:HI,…", allow_hyphen_values = true, help_heading = "Surface")]
     pub domain: Option<String>,
+    /// A CSV or Parquet table for a surface with 'data': each name takes the column of that name
+    #[arg(long, value_name = "FILE", conflicts_with = "expr", help_heading = "Surface")]
+    pub data: Option<PathBuf>,
+    /// Columns of another name: y=conc, or u=width,height for a vector of two; repeatable
+    #[arg(long, value_name = "NAME=COLUMN", requires = "data", help_heading = "Surface")]
+    pub bind: Vec<Bind>,
+    /// A constant 'matrix' of the surface from a CSV file without a heading; repeatable
+    #[arg(long, value_name = "NAME=FILE", conflicts_with = "expr", help_heading = "Surface")]
+    pub matrix: Vec<MatrixFile>,
     /// How many dimensions, where the surface leaves that open [default: 2, or its smallest]
     #[arg(short, long, value_name = "DIM", help_heading = "Surface")]
     pub dim: Option<Count>,
@@ -66,6 +77,25 @@ pub struct SurfaceArgs {
 pub type Interval = (f64, f64, bool);
 
 impl SurfaceArgs {
+    /// The surface's text with its table and matrices.
+    fn given(&self, mut text: SurfaceText) -> Result<SurfaceText, Failure> {
+        let mut given = Given::default();
+        for matrix in &self.matrix {
+            if !text.matrices().any(|m| m == matrix.name) {
+                let nearest = catchment::language::nearest(&matrix.name, text.matrices());
+                let (surface, name) = (text.name().to_owned(), matrix.name.clone());
+                return Err(Error::MatrixUnknown { surface, name, nearest }.into());
+            }
+            given.matrices.insert(matrix.name.clone(), read_matrix(&matrix.path)?);
+        }
+        text = text.with(given);
+        match &self.data {
+            Some(_) if text.data()?.is_empty() => Err(Error::DataUnused { surface: text.name().to_owned() }.into()),
+            Some(path) => Ok(text.with_table_file(path, &self.bind)?),
+            None => Ok(text),
+        }
+    }
+
     /// The surface; `columns` is the dimension where neither it nor `-d` says.
     pub fn resolve(&self, columns: Option<u32>, terminal: &Terminal) -> Result<Surface, Failure> {
         let intervals = self.domain.as_deref().map(intervals).transpose()?;
@@ -77,7 +107,7 @@ impl SurfaceArgs {
                 Ok(Surface::formula(formula, domain)?)
             }
             (None, name) => {
-                let text = SurfaceText::named(name.as_deref().unwrap_or_default())?;
+                let text = self.given(SurfaceText::named(name.as_deref().unwrap_or_default())?)?;
                 let several = intervals.as_ref().map(|i| i.len() as u32).filter(|&n| n > 1);
                 let columns = columns.filter(|_| text.dim().is_none());
                 let surface = named(&text, dim.or(several).or(columns), terminal)?;
@@ -90,6 +120,22 @@ impl SurfaceArgs {
                 }
             }
         }
+    }
+}
+
+/// `NAME=FILE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MatrixFile {
+    name: String,
+    path: PathBuf,
+}
+
+impl std::str::FromStr for MatrixFile {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<MatrixFile, &'static str> {
+        let (name, path) = text.split_once('=').ok_or("it is written NAME=FILE")?;
+        Ok(MatrixFile { name: name.trim().to_owned(), path: PathBuf::from(path) })
     }
 }
 

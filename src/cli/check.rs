@@ -7,7 +7,7 @@ use super::{Failure, Terminal, interrupt};
 use catchment::optimizer::OptimizerText;
 use catchment::random::{Sampler, Starts};
 use catchment::report::{count, number, point};
-use catchment::{Engine, Plan, Precision, Surface};
+use catchment::{Engine, Given, Plan, Precision, Surface};
 use clap::Args;
 use serde::Serialize;
 
@@ -51,7 +51,11 @@ pub fn act(args: &CheckArgs, terminal: &Terminal) -> Result<(), Failure> {
     let (name, findings) = match Entry::find(&args.name)? {
         Entry::Surface(text) => {
             let dim = args.dim.map(|d| u32::try_from(d.0).unwrap_or(u32::MAX));
+            let text = text.with(Given::stand_in());
             let surface = named(&text, dim, terminal)?;
+            if surface.table().is_some() {
+                terminal.note(format_args!("the table it reads is 16 rows of random numbers in (0, 1) here"));
+            }
             (surface.label().to_owned(), check_surface(&surface, args.seed.0)?)
         }
         Entry::Optimizer(text) => (text.name().to_owned(), check_optimizer(&text, args.seed.0)?),

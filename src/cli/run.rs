@@ -5,7 +5,7 @@ use super::files::{self, Files, Opened};
 use super::{Failure, Terminal, interrupt};
 use catchment::random::{Starts, StartsError};
 use catchment::report::{Layout, Places, json, summary};
-use catchment::{Batch, Bounds, Error, Event, Flow, Plan, Status, Stopping, Trace};
+use catchment::{Batch, Bounds, Error, Event, Flow, Minibatch, Plan, Status, Stopping, Surface, Trace};
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use std::path::PathBuf;
@@ -25,6 +25,9 @@ Examples:
   A formula of your own; stop where the gradient is small; keep every end point:
     catchment run --expr 'sum(x^4 - x^2) + x[0]*x[1]' --box -2:2 -d 2 --gtol 1e-4 --out ends.parquet
 
+  A thousand networks trained on one table, 20 rows a step:
+    catchment run 'mlp(layers=[2,16,1], activation=tanh, loss=logistic)' --data moons.csv -n 1000 --batch 20 --epochs 50
+
   Restart 500 of such a run alone, with its way:
     catchment run rastrigin -d 2 --first 500 -n 1 --trace way.csv --trace-steps 0,1,2,5,10,100";
 
@@ -43,6 +46,15 @@ pub struct RunArgs {
     /// Steps of every restart
     #[arg(long, value_name = "N", default_value = "1000", help_heading = "Descent")]
     steps: Count,
+    /// Passes over the table in the place of --steps: as many steps as draw each row that often
+    #[arg(long, value_name = "E", conflicts_with = "steps", help_heading = "Descent")]
+    epochs: Option<f64>,
+    /// Rows of the table that each step sees, drawn anew for every restart: a number, or all
+    #[arg(long, value_name = "B", default_value = "all", hide_default_value = true, help_heading = "Descent")]
+    batch: BatchArg,
+    /// Draw a batch's rows with replacement; without, each row is seen once before any is seen again
+    #[arg(long, help_heading = "Descent")]
+    replacement: bool,
     /// Seed of all random numbers
     #[arg(long, default_value = "0", help_heading = "Descent")]
     seed: Count,
@@ -87,6 +99,24 @@ pub struct RunArgs {
     /// Replace files that exist
     #[arg(long, help_heading = "Files")]
     force: bool,
+}
+
+/// Rows that a step sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BatchArg {
+    All,
+    Rows(u64),
+}
+
+impl std::str::FromStr for BatchArg {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<BatchArg, &'static str> {
+        match text {
+            "all" => Ok(BatchArg::All),
+            number => number.parse::<Count>().map(|c| BatchArg::Rows(c.0)),
+        }
+    }
 }
 
 /// What happens at the ends of the domain.
@@ -137,9 +167,10 @@ impl RunArgs {
     fn plan(&self, terminal: &Terminal) -> Result<Plan, Failure> {
         let surface = self.surface.resolve(None, terminal)?;
         let stopping = Stopping { gradient: self.gtol, change: self.ftol, target: self.target };
+        let steps = self.step_count(&surface)?;
         let mut plan = Plan::new(surface)
             .restarts(self.restarts.0)
-            .steps(self.steps.0)
+            .steps(steps)
             .seed(self.seed.0)
             .first(self.first.0)
             .starts(self.starts()?)
@@ -152,11 +183,15 @@ impl RunArgs {
             .stopping(stopping)
             .success(self.success)
             .precision(self.device.precision());
+        if let BatchArg::Rows(rows) = self.batch {
+            let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+            plan = plan.batch(Minibatch { rows, replacement: self.replacement });
+        }
         if let Some(chunk) = self.chunk {
             plan = plan.chunk(chunk.0);
         }
         if self.trace.is_some() {
-            plan = plan.trace(Trace { steps: self.trace_steps(), restarts: self.trace_restarts.0 });
+            plan = plan.trace(Trace { steps: self.trace_steps(steps), restarts: self.trace_restarts.0 });
         }
         for text in &self.optimizer {
             plan = plan.optimizer(text);
@@ -169,15 +204,31 @@ impl RunArgs {
         })
     }
 
+    /// The number of steps, counted from epochs where these are given.
+    fn step_count(&self, surface: &Surface) -> Result<u64, Failure> {
+        let Some(epochs) = self.epochs else { return Ok(self.steps.0) };
+        let Some(table) = surface.table() else {
+            return Err(Error::BatchWithoutTable { surface: surface.name().to_owned() }.into());
+        };
+        if !epochs.is_finite() || epochs <= 0.0 {
+            return Err(Error::Setting { name: "the number of epochs", value: epochs, expected: "above 0" }.into());
+        }
+        let rows = f64::from(table.rows);
+        let seen = match self.batch {
+            BatchArg::All => rows,
+            BatchArg::Rows(batch) => batch.max(1) as f64,
+        };
+        Ok((epochs * rows / seen).ceil().max(1.0) as u64)
+    }
+
     fn starts(&self) -> Result<Starts, Failure> {
         Starts::parse(&self.starts).map_err(|error| super::points::locate(self.starts.as_ref(), error))
     }
 
     /// The steps that were asked for, in order, or some spread evenly by their logarithm.
-    fn trace_steps(&self) -> Vec<u64> {
+    fn trace_steps(&self, last: u64) -> Vec<u64> {
         let mut steps: Vec<u64> = self.trace_steps.iter().map(|s| s.0).collect();
         if steps.is_empty() {
-            let last = self.steps.0;
             let decades = (0..12).flat_map(|power| [1, 2, 5].map(|digit| digit * 10u64.pow(power)));
             steps = std::iter::once(0).chain(decades.take_while(|&s| s < last)).chain([last]).collect();
         }

@@ -4,7 +4,7 @@ use super::args::{Count, named};
 use super::{Failure, Terminal};
 use catchment::optimizer::OptimizerText;
 use catchment::report::{json, number, point, summary};
-use catchment::{Error, Plan, Surface, SurfaceText, catalog};
+use catchment::{Error, Given, Plan, Surface, SurfaceText, catalog};
 use clap::Args;
 
 const EXAMPLES: &str = "\
@@ -63,6 +63,7 @@ pub fn act(args: &ShowArgs, terminal: &Terminal) -> Result<(), Failure> {
     let dim = args.dim.map(|d| u32::try_from(d.0).unwrap_or(u32::MAX));
     match Entry::find(&args.name)? {
         Entry::Surface(text) => {
+            let text = text.with(Given::stand_in());
             let surface = named(&text, dim, terminal)?;
             match args.wgsl {
                 true => shader(&surface, &args.optimizer, terminal),
@@ -114,6 +115,14 @@ fn show_surface(text: &SurfaceText, surface: &Surface, terminal: &Terminal) -> R
     if !surface.options().is_empty() {
         let options: Vec<String> = surface.options().iter().map(|(n, v)| format!("{n} = {}", number(*v, 6))).collect();
         out += &format!("options {}\n", options.join(", "));
+    }
+    let data = text.data()?;
+    if !data.is_empty() {
+        let name = |(name, width): (String, Option<u32>)| width.map_or(name.clone(), |w| format!("{name}[{w}]"));
+        out += &format!(
+            "data {}, from the columns of a table (--data FILE)\n",
+            data.into_iter().map(name).collect::<Vec<_>>().join(", ")
+        );
     }
     for minimum in surface.minima() {
         out += &format!("minimum {} at x = {}\n", number(minimum.value, 9), point(&minimum.x, 9, 8));

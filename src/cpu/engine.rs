@@ -1,7 +1,7 @@
 //! The CPU engine: blocks of restarts over the cores, each running the tape from its start to its last step.
 
 use super::lane::{CHUNK, Lane, Width};
-use super::run::{Block, run};
+use super::run::{Block, Given, TableRows, run};
 use super::tape::{Tape, compile};
 use crate::engine::{Backend, Evaluated};
 use crate::error::Error;
@@ -10,7 +10,7 @@ use crate::graph::Graph;
 use crate::kernel::{Kernel, Outputs, lower_nest, lower_straight};
 use crate::outcome::{Batch, DeviceInfo, Event, Flow, Progress, Status, Timing, TraceBatch};
 use crate::plan::{Plan, Precision, Program};
-use crate::random::key_of;
+use crate::random::{RowDraws, key_of};
 use crate::step::Evaluation;
 use crate::surface::Surface;
 use rayon::prelude::*;
@@ -107,6 +107,7 @@ struct Job<'a, F> {
     program: &'a Program,
     step: &'a Tape<F>,
     evaluation: &'a Tape<F>,
+    data: TableRows<'a, F>,
     width: Width,
     lanes: usize,
     done: &'a AtomicU64,
@@ -145,6 +146,8 @@ impl CpuEngine {
         let pool = self.pool()?;
         let mut timing = Timing::default();
         let (done, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+        let values = table_values::<F>(plan.surface());
+        let data = table_rows(plan.surface(), &values, plan.row_draws());
         let mut compiled: Vec<Option<(Tape<F>, Tape<F>)>> = plan.programs().iter().map(|_| None).collect();
         for number in 0..plan.configurations().len() {
             let Some(index) = plan.programs().iter().position(|p| p.configurations.contains(&number)) else { continue };
@@ -158,7 +161,7 @@ impl CpuEngine {
             timing.compile += begun.elapsed().as_secs_f64();
             let begun = Instant::now();
             let lanes = lanes_for::<F>(step.rows.max(evaluation.rows));
-            let job = Job { plan, program, step, evaluation, width: self.width, lanes, done: &done, stop: &stop };
+            let job = Job { plan, program, step, evaluation, data, width: self.width, lanes, done: &done, stop: &stop };
             self.run_configuration(&pool, &job, number, &host, receive)?;
             timing.run += begun.elapsed().as_secs_f64();
         }
@@ -244,13 +247,15 @@ impl CpuEngine {
         let kernel = with_large_stack(|| lower(&evaluation.graph, &evaluation.outputs(true), surface))?;
         let tape = compile::<F>(&kernel, 0, 0);
         let lanes = lanes_for::<F>(tape.rows);
+        let values = table_values::<F>(surface);
+        let data = table_rows(surface, &values, None);
         let pool = self.pool()?;
         let parts: Vec<Evaluated> = pool.install(|| {
             (0..count.div_ceil(lanes))
                 .into_par_iter()
                 .map(|index| {
                     let rows = &points[index * lanes * dim..((index + 1) * lanes * dim).min(points.len())];
-                    evaluate_block(&tape, self.width, lanes, dim, rows)
+                    evaluate_block(&tape, self.width, data, lanes, dim, rows)
                 })
                 .collect()
         });
@@ -273,7 +278,26 @@ fn tapes<F: Lane>(plan: &Plan, program: &Program) -> Result<(Tape<F>, Tape<F>), 
     })
 }
 
-fn evaluate_block<F: Lane>(tape: &Tape<F>, width: Width, lanes: usize, dim: usize, rows: &[f64]) -> Evaluated {
+/// The surface's table in a lane's number type, row-major.
+fn table_values<F: Lane>(surface: &Surface) -> Vec<F> {
+    surface.table().map_or_else(Vec::new, |table| table.values.iter().map(|&v| F::of(v)).collect())
+}
+
+fn table_rows<'a, F>(surface: &Surface, values: &'a [F], draws: Option<RowDraws>) -> TableRows<'a, F> {
+    match surface.table() {
+        None => TableRows::NONE,
+        Some(table) => TableRows { values, columns: table.columns as usize, draws: draws.unwrap_or(RowDraws::NONE) },
+    }
+}
+
+fn evaluate_block<F: Lane>(
+    tape: &Tape<F>,
+    width: Width,
+    data: TableRows<'_, F>,
+    lanes: usize,
+    dim: usize,
+    rows: &[f64],
+) -> Evaluated {
     let mut block = Block::<F>::new(tape.rows, tape.vars, lanes, [0, 0]);
     let count = rows.len() / dim;
     for i in 0..dim {
@@ -282,7 +306,7 @@ fn evaluate_block<F: Lane>(tape: &Tape<F>, width: Width, lanes: usize, dim: usiz
             *x = F::of(rows[lane.min(count - 1) * dim + i]);
         }
     }
-    run(width, tape, &mut block, &[], 0);
+    run(width, tape, &mut block, Given { host: &[], data, step: 0 });
     let value = block.output(tape, tape.scalars[0], &[]);
     let value = (0..count).map(|lane| value.at(lane).to()).collect();
     let gradient = (0..count)
@@ -386,13 +410,15 @@ impl<F: Lane> Job<'_, F> {
         let mut window: Vec<F> = Vec::new();
         let stride = self.program.step.host.len();
         let mut counted = 0u64;
+        // A step over a table takes long: the wish to stop is heard after each.
+        let often = if self.data.columns > 0 { 1 } else { 64 };
         for t in 1..=plan.steps() {
-            if t % 64 == 0 {
+            if t % often == 0 {
                 if self.stop.load(Ordering::Relaxed) {
                     return None;
                 }
-                self.done.fetch_add(64 * count as u64, Ordering::Relaxed);
-                counted += 64;
+                self.done.fetch_add(often * count as u64, Ordering::Relaxed);
+                counted += often;
             }
             let scalars: &[F] = match &mut own {
                 None => &host.values[(t as usize - 1) * host.stride..][..stride],
@@ -404,7 +430,7 @@ impl<F: Lane> Job<'_, F> {
                     &window
                 }
             };
-            run(self.width, self.step, &mut block, scalars, t as u32);
+            run(self.width, self.step, &mut block, Given { host: scalars, data: self.data, step: t as u32 });
             self.settle(&mut block, scalars, &mut lanes, t, dim);
             block.flip = 1 - block.flip;
             if lanes.running == 0 {
@@ -433,7 +459,7 @@ impl<F: Lane> Job<'_, F> {
             let row = self.evaluation.x[0] + i;
             evaluator.row_mut(row).copy_from_slice(block.x(self.step, i));
         }
-        run(self.width, self.evaluation, evaluator, &[], 0);
+        run(self.width, self.evaluation, evaluator, Given { host: &[], data: self.data, step: 0 });
         let value = evaluator.output(self.evaluation, self.evaluation.scalars[0], &[]);
         let norm = evaluator.output(self.evaluation, self.evaluation.scalars[1], &[]);
         let all = 0..self.lanes;

@@ -9,5 +9,5 @@ mod tape;
 
 pub(crate) use engine::{CpuEngine, KERNEL_LIMIT, LANES_MOST, STRAIGHT_LIMIT, lanes_for, with_large_stack};
 pub(crate) use lane::{CHUNK, Width};
-pub(crate) use run::{Block, Output, run};
+pub(crate) use run::{Block, Given, Output, TableRows, run};
 pub(crate) use tape::{Tape, compile};

@@ -3,7 +3,23 @@
 use super::lane::{CHUNK, Lane, Width};
 use super::tape::{Op, Operand, Space, Tape};
 use crate::graph::{LaneLoop, Law};
-use crate::random::{Purpose, philox4x32};
+use crate::random::{Purpose, RowDraws, philox4x32, row_words};
+
+/// The surface's table as lanes read it.
+#[derive(Clone, Copy)]
+pub(crate) struct TableRows<'a, F> {
+    /// Row-major.
+    pub(crate) values: &'a [F],
+    /// Columns.
+    pub(crate) columns: usize,
+    /// How a batch's rows are drawn.
+    pub(crate) draws: RowDraws,
+}
+
+impl<F> TableRows<'_, F> {
+    /// No table.
+    pub(crate) const NONE: Self = TableRows { values: &[], columns: 0, draws: RowDraws::NONE };
+}
 
 /// One block's slab and what its lanes are.
 pub(crate) struct Block<F> {
@@ -18,11 +34,41 @@ pub(crate) struct Block<F> {
     /// The number of the first lane's restart.
     pub(crate) first: u64,
     counters: Vec<u32>,
+    picks: Picks,
+}
+
+/// Each lane's row of the surface's table, and the words it was drawn from.
+#[derive(Default)]
+struct Picks {
+    rows: Vec<u32>,
+    words: Vec<[u32; 4]>,
+    address: Option<[u32; 2]>,
+}
+
+impl Picks {
+    fn pick(&mut self, draws: RowDraws, key: [u32; 2], first: u64, lanes: usize, step: u32, draw: u32) {
+        let address = draws.address(step, draw);
+        if self.address != Some(address) {
+            self.address = Some(address);
+            self.words.clear();
+            self.words.extend((0..lanes as u64).map(|lane| row_words(key, first + lane, address)));
+        }
+        self.rows.clear();
+        self.rows.extend(self.words.iter().map(|&words| draws.choose(words, step, draw)));
+    }
 }
 
 impl<F: Lane> Block<F> {
     pub(crate) fn new(tape_rows: usize, vars: usize, lanes: usize, key: [u32; 2]) -> Block<F> {
-        Block { slab: vec![F::default(); tape_rows * lanes], lanes, flip: 0, key, first: 0, counters: vec![0; vars] }
+        Block {
+            slab: vec![F::default(); tape_rows * lanes],
+            lanes,
+            flip: 0,
+            key,
+            first: 0,
+            counters: vec![0; vars],
+            picks: Picks::default(),
+        }
     }
 
     /// A row of the slab.
@@ -46,7 +92,8 @@ impl<F: Lane> Block<F> {
             Space::Row => Output::Row(self.row(operand.base as usize)),
             Space::X => Output::Row(self.row(tape.x[self.flip] + operand.base as usize)),
             Space::Next => Output::Row(self.row(tape.x[1 - self.flip] + operand.base as usize)),
-            Space::Shared => Output::Shared(tape.shared[operand.base as usize]),
+            // An output that is a number of the table: a kernel gives out sums, and never the table itself.
+            Space::Shared | Space::Data => Output::Shared(tape.shared[operand.base as usize]),
             Space::Host => Output::Shared(host[operand.base as usize]),
         }
     }
@@ -78,29 +125,40 @@ impl<F: Lane> Output<'_, F> {
     }
 }
 
-/// Runs the tape once: one step, or one evaluation. `host` holds the step's host scalars.
-pub(crate) fn run<F: Lane>(width: Width, tape: &Tape<F>, block: &mut Block<F>, host: &[F], step: u32) {
+/// What a run reads beside its block.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'a, F> {
+    /// The step's host scalars.
+    pub(crate) host: &'a [F],
+    /// The surface's table.
+    pub(crate) data: TableRows<'a, F>,
+    /// The number of the step, from 1.
+    pub(crate) step: u32,
+}
+
+/// Runs the tape once: one step, or one evaluation.
+pub(crate) fn run<F: Lane>(width: Width, tape: &Tape<F>, block: &mut Block<F>, given: Given<'_, F>) {
     match width {
-        Width::Baseline => interpret(tape, block, host, step),
+        Width::Baseline => interpret(tape, block, given),
         // SAFETY: `Width::detect` saw the feature on this machine.
         #[cfg(target_arch = "x86_64")]
-        Width::Avx2 => unsafe { with_avx2(tape, block, host, step) },
+        Width::Avx2 => unsafe { with_avx2(tape, block, given) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Width::Avx512 => unsafe { with_avx512(tape, block, host, step) },
+        Width::Avx512 => unsafe { with_avx512(tape, block, given) },
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn with_avx2<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, host: &[F], step: u32) {
-    interpret(tape, block, host, step);
+fn with_avx2<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, given: Given<'_, F>) {
+    interpret(tape, block, given);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl")]
-fn with_avx512<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, host: &[F], step: u32) {
-    interpret(tape, block, host, step);
+fn with_avx512<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, given: Given<'_, F>) {
+    interpret(tape, block, given);
 }
 
 /// Where an operand's numbers are.
@@ -126,6 +184,7 @@ unsafe fn chunk<F: Lane>(source: Source<F>, at: usize) -> [F; CHUNK] {
 struct Places<'a, F> {
     tape: &'a Tape<F>,
     host: &'a [F],
+    data: &'a [F],
     base: *mut F,
     rows: usize,
     lanes: usize,
@@ -163,6 +222,7 @@ impl<F: Lane> Places<'_, F> {
         match operand.space {
             Space::Shared => Source::All(self.tape.shared[self.index(operand, counters)]),
             Space::Host => Source::All(self.host[operand.base as usize]),
+            Space::Data => Source::All(self.data[self.index(operand, counters)]),
             _ => Source::Row(self.row(operand, counters)),
         }
     }
@@ -211,28 +271,43 @@ impl<F: Lane> LaneLoop<F> for Pairs<F> {
 }
 
 #[inline(always)]
-fn interpret<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, host: &[F], step: u32) {
+fn interpret<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, given: Given<'_, F>) {
+    let Given { host, data, step } = given;
     let lanes = block.lanes;
     let rows = block.slab.len() / lanes;
     let (key, first) = (block.key, block.first);
     let (x, next) = (tape.x[block.flip], tape.x[1 - block.flip]);
-    let counters = &mut block.counters;
-    let places = Places { tape, host, base: block.slab.as_mut_ptr(), rows, lanes, x, next };
+    let (counters, picks) = (&mut block.counters, &mut block.picks);
+    let places = Places { tape, host, data: data.values, base: block.slab.as_mut_ptr(), rows, lanes, x, next };
     let mut at = 0;
     while let Some(op) = tape.ops.get(at) {
         at += 1;
         match *op {
-            Op::Loop { var, count, end } => {
-                counters[var as usize] = 0;
-                if count == 0 {
+            Op::Loop { var, count, block, end } => {
+                let (from, to) = turns(count, block, counters);
+                counters[var as usize] = from;
+                if from >= to {
                     at = end as usize + 1;
                 }
             }
             Op::End { var, start } => {
-                let Op::Loop { count, .. } = tape.ops[start as usize] else { continue };
+                let Op::Loop { count, block, .. } = tape.ops[start as usize] else { continue };
                 counters[var as usize] += 1;
-                if counters[var as usize] < count {
+                if counters[var as usize] < turns(count, block, counters).1 {
                     at = start as usize + 1;
+                }
+            }
+            Op::Pick { draw } => {
+                let draw = places.index(draw, counters) as u32;
+                picks.pick(data.draws, key, first, lanes, step, draw);
+            }
+            Op::Gather { to, column } => {
+                let to = places.row(to, counters);
+                let column = places.index(column, counters);
+                for (lane, &row) in picks.rows.iter().enumerate().take(lanes) {
+                    let value = data.values[row as usize * data.columns + column];
+                    // SAFETY: rows have `lanes` numbers, as `picks` has.
+                    unsafe { *to.add(lane) = value };
                 }
             }
             Op::Copy { to, a } => {
@@ -278,6 +353,18 @@ fn interpret<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, host: &[F], step: u3
                 let to = places.row(to, counters);
                 draw(law, to, lanes, key, first, step, Purpose::Draw(site as u8).tag(block));
             }
+        }
+    }
+}
+
+/// Where a loop's counter begins and ends.
+#[inline(always)]
+fn turns(count: u32, block: Option<(u32, u32)>, counters: &[u32]) -> (u32, u32) {
+    match block {
+        None => (0, count),
+        Some((outer, total)) => {
+            let from = counters[outer as usize] * count;
+            (from, (from + count).min(total))
         }
     }
 }

@@ -20,6 +20,8 @@ pub(crate) enum Space {
     Next,
     /// A number that all lanes share.
     Shared,
+    /// A number of the surface's table.
+    Data,
     /// A host scalar of this step.
     Host,
 }
@@ -73,10 +75,20 @@ pub(super) enum Op {
         to: Operand,
         block: Operand,
     },
-    /// Repeats up to the matching end.
+    /// Chooses every lane's row: the draw of this place in the batch.
+    Pick {
+        draw: Operand,
+    },
+    /// An element of every lane's own row.
+    Gather {
+        to: Operand,
+        column: Operand,
+    },
+    /// Repeats up to the matching end, from `count` times the block's number on where there are blocks.
     Loop {
         var: u32,
         count: u32,
+        block: Option<(u32, u32)>,
         end: u32,
     },
     End {
@@ -241,6 +253,7 @@ impl Lives {
                         self.stored.entry(*value).or_insert((*array, *index));
                     }
                 }
+                Statement::Pick(_) => {}
                 Statement::Loop(l) => {
                     let start = self.place;
                     for c in &l.carried {
@@ -400,6 +413,9 @@ impl<F: Lane> Compiler<'_, F> {
                     }
                     self.release(&[*value]);
                 }
+                Statement::Pick(index) => {
+                    self.ops.push(Op::Pick { draw: Operand::indexed(Space::Data, 0, *index) });
+                }
                 Statement::Loop(l) => {
                     for c in &l.carried {
                         let to = self.owned(c.value);
@@ -410,7 +426,7 @@ impl<F: Lane> Compiler<'_, F> {
                     self.release(&l.carried.iter().map(|c| c.init).collect::<Vec<_>>());
                     let start = self.ops.len();
                     self.vars = self.vars.max(l.var as usize + 1);
-                    self.ops.push(Op::Loop { var: l.var, count: l.count, end: 0 });
+                    self.ops.push(Op::Loop { var: l.var, count: l.count, block: l.block, end: 0 });
                     self.body(&l.body);
                     self.place += 1;
                     let moves: Vec<(Operand, Operand)> =
@@ -461,13 +477,17 @@ impl<F: Lane> Compiler<'_, F> {
         }
         for op in self.ops.iter_mut().rev() {
             let reads = match *op {
-                Op::Loop { .. } | Op::End { .. } | Op::Draw { .. } => return false,
+                Op::Loop { .. } | Op::End { .. } | Op::Draw { .. } | Op::Pick { .. } => return false,
+                Op::Gather { column, .. } => [column; 3],
                 Op::Copy { a, .. } | Op::Unary { a, .. } => [a, a, a],
                 Op::Binary { a, b, .. } => [a, b, b],
                 Op::Select { c, a, b, .. } => [c, a, b],
             };
             match op {
-                Op::Binary { to: place, .. } | Op::Unary { to: place, .. } | Op::Select { to: place, .. }
+                Op::Binary { to: place, .. }
+                | Op::Unary { to: place, .. }
+                | Op::Select { to: place, .. }
+                | Op::Gather { to: place, .. }
                     if *place == a =>
                 {
                     *place = to;
@@ -489,6 +509,12 @@ impl<F: Lane> Compiler<'_, F> {
             Instruction::Host(k) => Operand::fixed(Space::Host, k as usize),
             Instruction::Drawn(k) => Operand::fixed(Space::Row, self.drawn + k as usize),
             Instruction::Table(t, index) => Operand::indexed(Space::Shared, self.tables[t as usize], index),
+            Instruction::Data(index) => Operand::indexed(Space::Data, 0, index),
+            Instruction::Picked(index) => {
+                let to = self.owned(value);
+                self.ops.push(Op::Gather { to, column: Operand::indexed(Space::Data, 0, index) });
+                to
+            }
             Instruction::Position(index) => self.position(index),
             Instruction::Load(array, index) => {
                 let element = self.element(array, index);

@@ -74,7 +74,8 @@ pub struct Fitted {
     pub stops: Vec<(Stop, u64)>,
     /// Iterations of all of them.
     pub iterations: u64,
-    /// The distinct solutions, the best first. The part of all starts that led to none of them is what their fractions
+    /// The distinct solutions, the best first; of solutions that are equally good, such as those of a sum with its terms in
+    /// another order, the one that more starts led to. The part of all starts that led to none of them is what their fractions
     /// leave of 1.
     pub solutions: Vec<Solution>,
 }

@@ -224,13 +224,20 @@ impl Singular {
 fn rotate(a: &mut [f64], v: &mut [f64], m: usize, n: usize, i: usize, j: usize) -> bool {
     let (left, right) = a.split_at_mut(j * m);
     let (x, y) = (&mut left[i * m..][..m], &mut right[..m]);
-    let (xx, yy, xy) = (dot(x, x), dot(y, y), dot(x, y));
-    if !(xy.abs() > f64::EPSILON * (xx * yy).sqrt()) {
+    let (mut xx, mut yy, mut xy) = (0.0, 0.0, 0.0);
+    for (x, y) in x.iter().zip(&*y) {
+        xx += x * x;
+        yy += y * y;
+        xy += x * y;
+    }
+    if !(xy.abs() > (m as f64).sqrt() * f64::EPSILON * (xx * yy).sqrt()) {
         return false;
     }
-    let zeta = (yy - xx) / (2.0 * xy);
-    let t = zeta.signum() / (zeta.abs() + zeta.hypot(1.0));
-    let c = 1.0 / t.hypot(1.0);
+    let zeta: f64 = (yy - xx) / (2.0 * xy);
+    // √(1 + ζ²), where ζ² may be too large a number.
+    let root = if zeta.abs() < 1e100 { (1.0 + zeta * zeta).sqrt() } else { zeta.abs() };
+    let t = zeta.signum() / (zeta.abs() + root);
+    let c = 1.0 / (1.0 + t * t).sqrt();
     let s = c * t;
     turn(x, y, c, s);
     let (left, right) = v.split_at_mut(j * n);

@@ -11,8 +11,8 @@ use super::trust::{Limits, Trust};
 
 /// The first trust region, in lengths of the start: MINPACK's.
 const FIRST: f64 = 100.0;
-/// So many iterations must lower the cost by at least this part of it. The slowest descents to certified parameters
-/// lower it a hundred times as much; those that run away to infinity do not.
+/// So many iterations must lower the cost by at least this part of it. The slowest descents from NIST's own starts lower it
+/// ten times as much; those that run away to infinity do not.
 const CREEP: (u32, f64) = (50, 1e-5);
 /// Gauss–Newton steps of a polish, at most.
 const POLISH: usize = 40;
@@ -194,7 +194,9 @@ impl<'m> Descender<'m> {
             if gain == 0.0 {
                 break;
             }
-            self.trust.step(&self.now, &end.x, limits, f64::INFINITY);
+            if !self.trust.step(&self.now, &end.x, limits, f64::INFINITY).is_finite() {
+                break;
+            }
             self.trial.clear();
             self.trial.extend(end.x.iter().zip(&self.trust.d).map(|(x, d)| x + d));
             limits.project(&mut self.trial);

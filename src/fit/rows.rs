@@ -7,7 +7,9 @@
 use super::dense::{Factor, Sum};
 use super::loss::Loss;
 use super::residuals::Residuals;
-use crate::cpu::{Block, CHUNK, Output, STRAIGHT_LIMIT, Tape, Width, compile, lanes_for, run, with_large_stack};
+use crate::cpu::{
+    Block, CHUNK, Given, Output, STRAIGHT_LIMIT, TableRows, Tape, Width, compile, lanes_for, run, with_large_stack,
+};
 use crate::cpu::{KERNEL_LIMIT, LANES_MOST};
 use crate::error::Error;
 use crate::graph::{Graph, NodeId, simplify};
@@ -72,7 +74,7 @@ impl Model {
 
 fn tape(graph: &Graph, nodes: &[NodeId], dim: u32) -> Result<Tape<f64>, Error> {
     let simple = simplify(graph, nodes);
-    let outputs = Outputs { arrays: Vec::new(), scalars: simple.roots };
+    let outputs = Outputs { scalars: simple.roots, ..Outputs::default() };
     let kernel = lower_straight(&simple.graph, &outputs, dim, STRAIGHT_LIMIT)
         .or_else(|| lower_nest(&simple.graph, &outputs, dim))
         .or_else(|| lower_straight(&simple.graph, &outputs, dim, KERNEL_LIMIT))
@@ -142,7 +144,7 @@ impl<'m> Work<'m> {
             for (i, &value) in theta.iter().enumerate() {
                 block.row_mut(tape.x[0] + i).fill(value);
             }
-            run(self.model.width, tape, block, &[], 0);
+            run(self.model.width, tape, block, Given { host: &[], data: TableRows::NONE, step: 0 });
             for (k, &scalar) in tape.scalars.iter().enumerate() {
                 take(&mut self.buffer, k, first - from, &block.output(tape, scalar, &[]), count);
             }

@@ -60,7 +60,7 @@ impl Place {
     }
 }
 
-/// Gathers ends, by number of their start, into solutions, the lowest cost first.
+/// Gathers ends, by number of their start, into solutions, the lowest cost first and of equal costs the one with more hits.
 pub(crate) fn gather(
     descender: &mut Descender<'_>,
     data: &Data<'_>,
@@ -99,6 +99,10 @@ pub(crate) fn gather(
         }
     }
     places.sort_by(|a, b| a.end.cost.total_cmp(&b.end.cost).then(a.first.cmp(&b.first)));
+    // Costs that differ by rounding, as those of one sum with its terms in another order, are told apart by hits.
+    for tied in places.chunk_by_mut(|a, b| b.end.cost - a.end.cost <= a.within) {
+        tied.sort_by_key(|p| (std::cmp::Reverse(p.hits), p.first));
+    }
     let solution = |place: Place| Solution {
         rss: match settings.loss {
             super::Loss::Squared => place.end.cost,

@@ -3,7 +3,7 @@
 use super::buffers::{Buffers, Params, Sizes, filled, layout, read};
 use super::device::Gpu;
 use super::print::Layout;
-use super::shader::{REGIONS, START_REGION, Shader, TRACE_REGION, beginning, descent, evaluation};
+use super::shader::{REGIONS, START_REGION, Shader, TRACE_REGION, beginning, descent, entries, evaluation};
 use crate::engine::{Backend, Evaluated};
 use crate::error::{DeviceProblem, Error};
 use crate::host::HostRun;
@@ -22,6 +22,8 @@ const DISPATCH_MS: f64 = 60.0;
 const MAX_SLOTS: u64 = 1 << 22;
 /// Words of host scalars that a dispatch may take along.
 const HOST_WORDS: u64 = 1 << 20;
+/// Rows of the surface's table that all slots of a launch visit in a step.
+const ROW_VISITS: u64 = 1 << 32;
 /// Bytes that a launch's buffers may take in all.
 const LAUNCH_BYTES: u64 = 1 << 30;
 /// Bits that a value has until a kernel writes it.
@@ -37,7 +39,6 @@ pub(crate) struct GpuEngine {
 /// A module, ready to dispatch.
 struct Module {
     pipeline: wgpu::ComputePipeline,
-    tables: wgpu::Buffer,
 }
 
 /// A program's modules and what they need.
@@ -47,6 +48,8 @@ struct Compiled<'a> {
     begin: Module,
     descend: Module,
     evaluate: Module,
+    /// The surface's table, then the constant tables of `descend` and `evaluate`.
+    tables: wgpu::Buffer,
     shader: Shader,
     evaluation_rows: u32,
     /// The most steps of a dispatch that the device runs to their end.
@@ -72,7 +75,7 @@ impl GpuEngine {
         Ok(GpuEngine { gpu: Gpu::open(index)?, epoch: Cell::new(0) })
     }
 
-    fn module(&self, layout: &wgpu::BindGroupLayout, entry: &str, text: &str, tables: &[f32]) -> Result<Module, Error> {
+    fn module(&self, layout: &wgpu::BindGroupLayout, entry: &str, text: &str) -> Result<Module, Error> {
         let gpu = &self.gpu;
         let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let descriptor =
@@ -102,28 +105,45 @@ impl GpuEngine {
             return Err(gpu.error(DeviceProblem::Refused(first_line(&error.to_string()))));
         }
         gpu.check()?;
-        Ok(Module { pipeline, tables: filled(gpu, entry, tables) })
+        Ok(Module { pipeline })
     }
 
     fn compile<'a>(&self, plan: &Plan, program: &'a Program) -> Result<Compiled<'a>, Error> {
         let layout = layout(&self.gpu);
         let dim = plan.surface().dim();
         let shader = descent(plan, program)?;
-        let evaluator = evaluation(plan.evaluation(), plan.surface(), false)?;
+        let first = entries(plan.surface()) + shader.tables.len() as u32;
+        let evaluator = evaluation(plan.evaluation(), plan.surface(), false, first)?;
         let most_steps = self.most_steps(&shader, &evaluator, dim)?;
-        let begin = self.module(&layout, "begin", &beginning(dim, program.step.states), &[])?;
-        let descend = self.module(&layout, "descend", &shader.text, &shader.tables)?;
-        let evaluate = self.module(&layout, "evaluate", &evaluator.text, &evaluator.tables)?;
+        let begin = self.module(&layout, "begin", &beginning(dim, program.step.states))?;
+        let descend = self.module(&layout, "descend", &shader.text)?;
+        let evaluate = self.module(&layout, "evaluate", &evaluator.text)?;
+        let tables = self.tables(plan.surface(), &[&shader.tables, &evaluator.tables])?;
         Ok(Compiled {
             program,
             layout,
             begin,
             descend,
             evaluate,
+            tables,
             shader,
             evaluation_rows: evaluator.extra_rows,
             most_steps,
         })
+    }
+
+    /// The surface's table and constant tables in one buffer.
+    fn tables(&self, surface: &Surface, own: &[&[f32]]) -> Result<wgpu::Buffer, Error> {
+        let limits = self.gpu.about.limits;
+        let mut words: Vec<f32> = surface.table().iter().flat_map(|t| t.values.iter().map(|&v| v as f32)).collect();
+        words.extend(own.iter().flat_map(|t| t.iter()));
+        let bytes = 4 * words.len() as u64;
+        if bytes > limits.binding.min(limits.buffer) {
+            let most = limits.binding.min(limits.buffer);
+            let problem = format!("a table of {bytes} bytes, where a buffer holds {most}; use the CPU engine");
+            return Err(self.gpu.error(DeviceProblem::Refused(problem)));
+        }
+        Ok(filled(&self.gpu, "tables", &words))
     }
 
     /// How many steps a dispatch may take on a device that bounds the turns of an invocation's loops.
@@ -164,7 +184,9 @@ impl GpuEngine {
         let by_binding = limits.binding.min(limits.buffer) / (4 * largest);
         let by_total = LAUNCH_BYTES / (4 * all);
         let chunk = plan.chunk().unwrap_or(u64::MAX);
-        wanted.min(chunk).min(MAX_SLOTS).min(by_binding).min(by_total).max(1)
+        // A step over all rows of all slots must end before a watchdog does.
+        let by_rows = ROW_VISITS / plan.surface().table().map_or(1, |t| u64::from(t.rows));
+        wanted.min(chunk).min(by_rows.max(64)).min(MAX_SLOTS).min(by_binding).min(by_total).max(1)
     }
 
     fn params(&self, plan: &Plan, launch: &Launch) -> Params {
@@ -315,9 +337,10 @@ impl Backend for GpuEngine {
         }
         let dim = surface.dim() as usize;
         let count = points.len() / dim;
-        let shader = evaluation(&Evaluation::new(surface), surface, true)?;
+        let shader = evaluation(&Evaluation::new(surface), surface, true, entries(surface))?;
         let layout = layout(&self.gpu);
-        let module = self.module(&layout, "evaluate", &shader.text, &shader.tables)?;
+        let module = self.module(&layout, "evaluate", &shader.text)?;
+        let tables = self.tables(surface, &[&shader.tables])?;
         let rows = u64::from(shader.extra_rows).max(dim as u64);
         let limits = self.gpu.about.limits;
         let most =
@@ -334,7 +357,7 @@ impl Backend for GpuEngine {
                 ..Sizes::default()
             };
             let buffers = Buffers::new(&self.gpu, sizes)?;
-            let bindings = buffers.bind(&self.gpu, &layout, &module.tables);
+            let bindings = buffers.bind(&self.gpu, &layout, &tables);
             let mut xs = vec![0f32; dim * slots];
             for (slot, point) in part.chunks(dim).enumerate() {
                 for (i, &x) in point.iter().enumerate() {
@@ -471,10 +494,8 @@ impl GpuEngine {
             self.upload_drawn(plan, buffers, &pieces, slots);
         }
 
-        let [begin, descend, evaluate] = [&compiled.begin, &compiled.descend, &compiled.evaluate].map(|module| {
-            let tables = if std::ptr::eq(module, &compiled.begin) { &begin_table } else { &module.tables };
-            buffers.bind(gpu, &compiled.layout, tables)
-        });
+        let begin = buffers.bind(gpu, &compiled.layout, &begin_table);
+        let bindings = buffers.bind(gpu, &compiled.layout, &compiled.tables);
         let base = *progress;
         let slot_count = launch.slots as f64;
         let mut params = self.params(plan, launch);
@@ -483,7 +504,7 @@ impl GpuEngine {
         let mut taken = 0u64;
         let evaluated = |this: &Self, region: u32, last: bool, taken: u64, receive: &mut Receive<'_>| {
             let params = Params { region, last: u32::from(last), ..params };
-            let submission = this.submit(buffers, &compiled.evaluate, &evaluate, &params);
+            let submission = this.submit(buffers, &compiled.evaluate, &bindings, &params);
             let now = Progress { done: base.done + slot_count * taken as f64, ..base };
             this.wait(submission, &mut || receive(Event::Progress(now)))
         };
@@ -520,7 +541,7 @@ impl GpuEngine {
                 ..params
             };
             let begun = Instant::now();
-            let submission = self.submit(buffers, &compiled.descend, &descend, &params);
+            let submission = self.submit(buffers, &compiled.descend, &bindings, &params);
             let now = Progress { done: base.done + slot_count * taken as f64, ..base };
             self.wait(submission, &mut || receive(Event::Progress(now)))?;
             pace.measured(slots, count, begun.elapsed());

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 const MATH: &str = include_str!("../../shaders/math.wgsl");
 const PHILOX: &str = include_str!("../../shaders/philox.wgsl");
+const ROWS: &str = include_str!("../../shaders/rows.wgsl");
 const STARTS: &str = include_str!("../../shaders/starts.wgsl");
 const COMMON: &str = include_str!("../../shaders/common.wgsl");
 /// Entry points, with `//@` lines for generated parts.
@@ -57,7 +58,7 @@ fn identifiers(text: &str) -> impl Iterator<Item = &str> {
 
 /// The declarations that `code` needs, in the order of their files, in front of it.
 pub(super) fn with_library(code: &str) -> String {
-    let all: Vec<Item<'static>> = [MATH, PHILOX, STARTS, COMMON].into_iter().flat_map(items).collect();
+    let all: Vec<Item<'static>> = [MATH, PHILOX, STARTS, COMMON, ROWS].into_iter().flat_map(items).collect();
     let by_name: HashMap<&str, usize> = all.iter().enumerate().map(|(i, item)| (item.name, i)).collect();
     let mut needed: HashSet<usize> = HashSet::new();
     let mut todo: Vec<&str> = vec![code];
@@ -116,7 +117,7 @@ mod tests {
 
     #[test]
     fn every_declaration_has_a_name() {
-        for item in [MATH, PHILOX, STARTS, COMMON].into_iter().flat_map(items) {
+        for item in [MATH, PHILOX, STARTS, COMMON, ROWS].into_iter().flat_map(items) {
             assert!(!item.name.is_empty(), "{}", item.text);
         }
     }

@@ -43,7 +43,14 @@ pub(super) struct Printer<'k> {
 }
 
 impl<'k> Printer<'k> {
-    pub(super) fn new(kernel: &'k Kernel, layout: Layout, evaluation: bool, gradient_rows: u32) -> Printer<'k> {
+    /// `first` is the entry of `tables` at which the kernel's own tables begin: the surface's table stands before them.
+    pub(super) fn new(
+        kernel: &'k Kernel,
+        layout: Layout,
+        evaluation: bool,
+        gradient_rows: u32,
+        first: u32,
+    ) -> Printer<'k> {
         let mut row = gradient_rows;
         let scratch = kernel
             .scratch
@@ -53,7 +60,7 @@ impl<'k> Printer<'k> {
                 row - len
             })
             .collect();
-        let mut entry = 0;
+        let mut entry = first;
         let tables = kernel
             .tables
             .iter()
@@ -115,13 +122,23 @@ impl<'k> Printer<'k> {
                     };
                     self.line(&line);
                 }
+                Statement::Pick(draw) => {
+                    self.line(&format!("let picked = pick_row(step, u32({})) * COLUMNS;", place(*draw)));
+                }
                 Statement::Loop(l) => {
                     for c in &l.carried {
                         let line = format!("var v{} = {};", c.value, self.name(c.init));
                         self.names[c.value as usize] = format!("v{}", c.value);
                         self.line(&line);
                     }
-                    self.line(&format!("for (var i{0} = 0; i{0} < {1}; i{0}++) {{", l.var, l.count));
+                    let (var, count) = (l.var, l.count);
+                    let (from, to) = match l.block {
+                        None => ("0".to_owned(), count.to_string()),
+                        Some((outer, total)) => {
+                            (format!("i{outer} * {count}"), format!("min(i{outer} * {count} + {count}, {total})"))
+                        }
+                    };
+                    self.line(&format!("for (var i{var} = {from}; i{var} < {to}; i{var}++) {{"));
                     self.depth += 1;
                     self.body(&l.body);
                     // An accumulator may be read by another's next value: all are computed by now.
@@ -159,6 +176,8 @@ impl<'k> Printer<'k> {
                 element
             }
             Instruction::Table(t, index) => format!("tables[{} + {}]", self.tables[t as usize], place(index)),
+            Instruction::Data(index) => format!("tables[{}]", place(index)),
+            Instruction::Picked(index) => format!("tables[picked + u32({})]", place(index)),
             Instruction::Position(index) => format!("f32({})", place(index)),
             Instruction::Unary(op, a) => op.wgsl().replace('$', self.name(a)),
             Instruction::Binary(op, a, b) => {

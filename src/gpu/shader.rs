@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::graph::Graph;
 use crate::kernel::{Array, Kernel, Outputs, lower_nest, lower_straight};
 use crate::plan::{Plan, Program};
+use crate::random::Purpose;
 use crate::step::Evaluation;
 use crate::surface::Surface;
 use std::fmt::Write;
@@ -55,16 +56,28 @@ fn tables(kernel: &Kernel) -> Vec<f32> {
 }
 
 /// The module that evaluates.
-pub(super) fn evaluation(evaluation: &Evaluation, surface: &Surface, gradient: bool) -> Result<Shader, Error> {
+///
+/// Its own tables begin at entry `first` of `tables`, behind the surface's table.
+pub(super) fn evaluation(
+    evaluation: &Evaluation,
+    surface: &Surface,
+    gradient: bool,
+    first: u32,
+) -> Result<Shader, Error> {
     let (kernel, _) = lower(&evaluation.graph, &evaluation.outputs(gradient), surface)?;
     let scratch: u32 = kernel.scratch.iter().sum();
     let layout = if scratch <= PRIVATE_LIMIT { Layout::Loops } else { Layout::Storage };
     let gradient_rows = if gradient { surface.dim() } else { 0 };
-    let (mut text, scalars) = Printer::new(&kernel, layout, true, gradient_rows).print();
+    let (mut text, scalars) = Printer::new(&kernel, layout, true, gradient_rows, first).print();
     let _ = write!(text, "let value = {};\nlet squared_norm = {};", scalars[0], scalars[1]);
     let text = with_library(&filled(EVALUATE, &[("evaluate", text)]));
     let extra_rows = gradient_rows + if layout == Layout::Storage { scratch } else { 0 };
     Ok(Shader { text, layout, tables: tables(&kernel), extra_rows, turns: kernel.turns() })
+}
+
+/// How many numbers the surface's table has.
+pub(super) fn entries(surface: &Surface) -> u32 {
+    surface.table().map_or(0, |table| table.values.len() as u32)
 }
 
 /// The module that begins a launch.
@@ -88,7 +101,7 @@ pub(super) fn descent(plan: &Plan, program: &Program) -> Result<Shader, Error> {
     } else {
         Layout::Storage
     };
-    let (mut body, scalars) = Printer::new(&kernel, layout, false, 0).print();
+    let (mut body, scalars) = Printer::new(&kernel, layout, false, 0, entries(surface)).print();
     let mut names = scalars.into_iter();
     let mut give = |name: &str, wanted: bool| {
         if wanted && let Some(value) = names.next() {
@@ -106,7 +119,19 @@ pub(super) fn descent(plan: &Plan, program: &Program) -> Result<Shader, Error> {
         ("commit", commits(layout, dim, states)),
         ("store", stores(layout, dim, states)),
     ];
-    let sizes = format!("const HOST_SCALARS = {}u;\n\n", step.host.len());
+    let mut sizes = format!("const HOST_SCALARS = {}u;\n", step.host.len());
+    if let Some(draws) = plan.row_draws() {
+        let _ = writeln!(
+            sizes,
+            "const ROWS = {}u;\nconst BATCH = {}u;\nconst REPLACEMENT = {};\nconst COLUMNS = {}u;\nconst ROW_TAG = {}u;",
+            draws.rows,
+            draws.batch,
+            draws.replacement,
+            step.rows.columns,
+            Purpose::Batch.tag(0),
+        );
+    }
+    sizes.push('\n');
     let text = with_library(&(sizes + &filled(DESCEND, &parts)));
     let extra_rows = if layout == Layout::Storage { scratch } else { 0 };
     Ok(Shader { text, layout, tables: tables(&kernel), extra_rows, turns: kernel.turns() })

@@ -8,6 +8,8 @@ use std::fmt;
 /// What an axis stands for; the order is from the outermost to the innermost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AxisKind {
+    /// A row of the surface's table.
+    Row,
     /// An index bound by an indexed reduction, by nesting depth.
     Index(u8),
     /// A position of a vector (0), a row (0) and a column (1) of a matrix.
@@ -27,6 +29,16 @@ impl Axis {
     /// The axis of a vector of `len` elements.
     pub fn vector(len: u32) -> Axis {
         Axis { kind: AxisKind::Value(0), len }
+    }
+
+    /// The axis of a matrix's columns.
+    pub fn column(len: u32) -> Axis {
+        Axis { kind: AxisKind::Value(1), len }
+    }
+
+    /// The axis of a table's rows.
+    pub fn rows(len: u32) -> Axis {
+        Axis { kind: AxisKind::Row, len }
     }
 }
 
@@ -113,6 +125,16 @@ impl Axes {
         other.iter().try_fold(*self, |all, a| all.with(a))
     }
 
+    /// The axis of the table's rows, if it is among them.
+    pub fn row(&self) -> Option<Axis> {
+        self.of_kind(AxisKind::Row)
+    }
+
+    /// Without the axis of the table's rows.
+    pub fn within_row(&self) -> Axes {
+        self.row().map_or(*self, |row| self.without(row))
+    }
+
     /// How many elements.
     pub fn size(&self) -> usize {
         self.iter().map(|a| a.len as usize).product()
@@ -134,6 +156,7 @@ impl fmt::Display for Axes {
             [n] => write!(f, "a vector of {n}"),
             [r, c] => write!(f, "a {r} × {c} matrix"),
             _ => write!(f, "an array of rank {}", values.len()),
-        }
+        }?;
+        if self.row().is_some() { write!(f, " for each row") } else { Ok(()) }
     }
 }

@@ -15,6 +15,10 @@ pub struct Inputs<'a, S> {
     pub hyper: &'a [S],
     /// Host scalars.
     pub host: &'a [S],
+    /// The surface's table, row-major.
+    pub data: &'a [S],
+    /// Columns of the table.
+    pub columns: usize,
     /// Draws by site, each of the length of `x`.
     pub draws: &'a [Vec<S>],
     /// The step, from 1.
@@ -25,7 +29,18 @@ pub struct Inputs<'a, S> {
 
 impl<S> Default for Inputs<'_, S> {
     fn default() -> Self {
-        Inputs { x: &[], states: &[], host_states: &[], hyper: &[], host: &[], draws: &[], step: 1, steps: 1 }
+        Inputs {
+            x: &[],
+            states: &[],
+            host_states: &[],
+            hyper: &[],
+            host: &[],
+            data: &[],
+            columns: 0,
+            draws: &[],
+            step: 1,
+            steps: 1,
+        }
     }
 }
 
@@ -71,6 +86,11 @@ fn node_values<S: Scalar>(graph: &Graph, id: NodeId, values: &[Vec<S>], inputs: 
             Input::Steps => vec![S::constant(inputs.steps as f64)],
             Input::Host(k) => vec![inputs.host[k as usize]],
             Input::Draw { site, .. } => inputs.draws[site as usize].clone(),
+            Input::Data(first) => {
+                let width = axes.within_row().size();
+                let rows = inputs.data.chunks_exact(inputs.columns.max(1));
+                rows.flat_map(|row| row[first as usize..][..width].iter().copied()).collect()
+            }
         },
         Node::Unary(op, a) => of(a).iter().map(|&a| S::unary(op, a)).collect(),
         Node::Binary(op, a, b) => walk(axes, graph.axes(a))
@@ -110,6 +130,26 @@ fn node_values<S: Scalar>(graph: &Graph, id: NodeId, values: &[Vec<S>], inputs: 
                     };
                     q.map_or(S::constant(0.0), |q| of(source)[(b as i64 + along * q) as usize])
                 })
+                .collect()
+        }
+        Node::Split { source, from, outer, inner } => {
+            let from_axes = graph.axes(source);
+            let along = stride(from_axes, from);
+            let flat = Axes::new([outer, inner]).unwrap_or(Axes::SCALAR);
+            let place = walk(axes, flat);
+            walk_with(axes, from_axes, from_axes.without(from))
+                .zip(place)
+                .map(|(b, q)| of(source)[b + along * q])
+                .collect()
+        }
+        Node::Merge { source, outer, inner, into } => {
+            let from_axes = graph.axes(source);
+            let (rows, columns) = (stride(from_axes, outer), stride(from_axes, inner));
+            let rest = from_axes.without(outer).without(inner);
+            let width = inner.len as usize;
+            walk_with(axes, from_axes, rest)
+                .zip(walk(axes, Axes::one(into)))
+                .map(|(b, q)| of(source)[b + rows * (q / width) + columns * (q % width)])
                 .collect()
         }
         Node::Reduce(op, a, axis) => {

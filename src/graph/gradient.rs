@@ -44,7 +44,10 @@ pub fn gradient(graph: &mut Graph, root: NodeId) -> NodeId {
 
 /// Sums a contribution along the axes that the argument was broadcast over.
 fn gather(graph: &mut Graph, node: NodeId, argument: NodeId, mut contribution: NodeId) -> NodeId {
-    if matches!(graph.node(node), Node::View { .. } | Node::Pad { .. } | Node::Reduce(..)) {
+    if matches!(
+        graph.node(node),
+        Node::View { .. } | Node::Pad { .. } | Node::Split { .. } | Node::Merge { .. } | Node::Reduce(..)
+    ) {
         return contribution;
     }
     let (outer, inner) = (graph.axes(node), graph.axes(argument));
@@ -85,6 +88,14 @@ fn contributions(graph: &mut Graph, node: NodeId, adjoint: NodeId) -> Vec<(NodeI
         }
         Node::Pad { source, into, start, step, from } => {
             let c = graph.view(adjoint, into, start, step, from);
+            vec![(source, c)]
+        }
+        Node::Split { source, from, outer, inner } => {
+            let c = graph.merge(adjoint, outer, inner, from);
+            vec![(source, c)]
+        }
+        Node::Merge { source, outer, inner, into } => {
+            let c = graph.split(adjoint, into, outer, inner);
             vec![(source, c)]
         }
         Node::Reduce(Reduction::Sum, a, _) => vec![(a, adjoint)],

@@ -13,6 +13,7 @@
 //! ```
 
 mod axes;
+mod batch;
 mod evaluate;
 mod expression;
 mod gradient;
@@ -21,6 +22,7 @@ mod scalar;
 mod simplify;
 
 pub use axes::{Axes, Axis, AxisKind, MAX_RANK};
+pub use batch::batched;
 pub use evaluate::{Inputs, evaluate};
 pub use expression::Expression;
 pub use gradient::gradient;
@@ -116,6 +118,8 @@ pub enum Input {
     Steps,
     /// A host scalar: entry `k` of the table uploaded with each dispatch.
     Host(u32),
+    /// Columns of the surface's table from this one on; axis `Row`, and `Value(0)` where there are several.
+    Data(u32),
     /// A draw for every coordinate, restart and step; `site` numbers the places of drawing.
     Draw {
         /// The place in the update rule.
@@ -177,6 +181,29 @@ pub enum Node {
         /// The source's axis that is spread, none for one element.
         from: Option<Axis>,
     },
+    /// A vector read as a matrix, row by row: element `(o, i)` is element `o·inner + i` of axis `from`.
+    Split {
+        /// The source.
+        source: NodeId,
+        /// The axis that is read.
+        from: Axis,
+        /// The matrix's rows.
+        outer: Axis,
+        /// The matrix's columns.
+        inner: Axis,
+    },
+    /// A matrix read as a vector, row by row: the inverse and the adjoint of [`Node::Split`]. A source that lacks one of
+    /// the two axes is the same along it.
+    Merge {
+        /// The source.
+        source: NodeId,
+        /// The matrix's rows.
+        outer: Axis,
+        /// The matrix's columns.
+        inner: Axis,
+        /// The axis that is made.
+        into: Axis,
+    },
     /// Joins the elements along an axis.
     Reduce(Reduction, NodeId, Axis),
     /// Running sum or product along an axis.
@@ -237,7 +264,9 @@ impl Graph {
             Node::Unary(Unary::Not, _) => true,
             Node::Binary(op, ..) => op.is_boolean(),
             Node::Select(_, a, _) => self.is_boolean(a),
-            Node::View { source, .. } => self.is_boolean(source),
+            Node::View { source, .. } | Node::Split { source, .. } | Node::Merge { source, .. } => {
+                self.is_boolean(source)
+            }
             _ => false,
         }
     }
@@ -357,6 +386,55 @@ impl Graph {
         self.intern(Node::Pad { source, into, start, step, from }, axes)
     }
 
+    /// Reads axis `from` as a matrix, row by row; the source itself where it lacks `from`.
+    ///
+    /// # Panics
+    /// Where `outer` or `inner` clashes with another axis of the source.
+    pub fn split(&mut self, source: NodeId, from: Axis, outer: Axis, inner: Axis) -> NodeId {
+        let axes = self.axes(source);
+        if !axes.contains(from) {
+            return source;
+        }
+        let axes = axes.without(from).with(outer).and_then(|a| a.with(inner));
+        let axes = axes.expect("a matrix's axes are not there yet");
+        self.intern(Node::Split { source, from, outer, inner }, axes)
+    }
+
+    /// Reads a matrix as a vector, row by row; the source itself where it lacks both axes.
+    ///
+    /// # Panics
+    /// Where `into` clashes with another axis of the source.
+    pub fn merge(&mut self, source: NodeId, outer: Axis, inner: Axis, into: Axis) -> NodeId {
+        let axes = self.axes(source);
+        if !axes.contains(outer) && !axes.contains(inner) {
+            return source;
+        }
+        let axes = axes.without(outer).without(inner).with(into).expect("a vector's axis is not there yet");
+        self.intern(Node::Merge { source, outer, inner, into }, axes)
+    }
+
+    /// A node of another graph in this one; `map` says where its arguments are here.
+    pub(crate) fn copied(&mut self, from: &Graph, id: NodeId, map: impl Fn(NodeId) -> NodeId) -> NodeId {
+        match from.node(id) {
+            Node::Constant(bits) => self.constant(f64::from_bits(bits)),
+            Node::Table(index) => {
+                let table = &from.tables()[index as usize];
+                self.table(table.values.clone(), table.axes)
+            }
+            Node::Iota(axis) => self.iota(axis),
+            Node::Input(input, axes) => self.input(input, axes),
+            Node::Unary(op, a) => self.unary(op, map(a)),
+            Node::Binary(op, a, b) => self.binary(op, map(a), map(b)),
+            Node::Select(c, a, b) => self.select(map(c), map(a), map(b)),
+            Node::View { source, from, start, step, to } => self.view(map(source), from, start, step, to),
+            Node::Pad { source, into, start, step, from } => self.pad(map(source), from, start, step, into),
+            Node::Split { source, from, outer, inner } => self.split(map(source), from, outer, inner),
+            Node::Merge { source, outer, inner, into } => self.merge(map(source), outer, inner, into),
+            Node::Reduce(op, a, axis) => self.reduce(op, map(a), axis),
+            Node::Scan(scan, a, axis) => self.scan(scan, map(a), axis),
+        }
+    }
+
     /// Joins the elements along an axis.
     pub fn reduce(&mut self, op: Reduction, a: NodeId, axis: Axis) -> NodeId {
         let axes = self.axes(a).without(axis);
@@ -380,7 +458,10 @@ impl Graph {
         let list: [Option<NodeId>; 3] = match self.node(id) {
             Node::Constant(_) | Node::Table(_) | Node::Iota(_) | Node::Input(..) => [None; 3],
             Node::Unary(_, a) | Node::Reduce(_, a, _) | Node::Scan(_, a, _) => [Some(a), None, None],
-            Node::View { source, .. } | Node::Pad { source, .. } => [Some(source), None, None],
+            Node::View { source, .. }
+            | Node::Pad { source, .. }
+            | Node::Split { source, .. }
+            | Node::Merge { source, .. } => [Some(source), None, None],
             Node::Binary(_, a, b) => [Some(a), Some(b), None],
             Node::Select(c, a, b) => [Some(c), Some(a), Some(b)],
         };

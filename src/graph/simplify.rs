@@ -4,7 +4,7 @@
 //! `lr * (m / (1 - beta1^t))` becomes one host scalar times `m`. `sin(2*pi*x)` becomes `sinpi(2*x)`, reduced exactly.
 //! What ranges over constants alone becomes a table. Values may differ from the formula's by roundings, nothing more.
 
-use super::{Axes, Axis, Binary, Graph, Input, Inputs, Node, NodeId, Reduction, Scan, Unary, evaluate};
+use super::{Axes, Axis, AxisKind, Binary, Graph, Input, Inputs, Node, NodeId, Reduction, Scan, Unary, evaluate};
 use std::collections::HashMap;
 
 /// A rebuilt graph and its roots, in the order they were given.
@@ -39,6 +39,8 @@ pub fn simplify(graph: &Graph, roots: &[NodeId]) -> Simplified {
             Node::Select(c, a, b) => s.select(m(c), m(a), m(b)),
             Node::View { source, from, start, step, to } => s.view(m(source), from, start, step, to),
             Node::Pad { source, into, start, step, from } => s.pad(m(source), into, start, step, from),
+            Node::Split { source, from, outer, inner } => s.split(m(source), from, outer, inner),
+            Node::Merge { source, outer, inner, into } => s.merge(m(source), outer, inner, into),
             Node::Reduce(op, a, axis) => s.reduce(op, m(a), axis),
             Node::Scan(scan, a, axis) => s.scan(scan, m(a), axis),
         };
@@ -87,22 +89,7 @@ pub fn split_host(graph: &Graph, roots: &[NodeId]) -> (Simplified, Vec<NodeId>) 
             }
         }
         let m = |a: NodeId| map[a.index()].expect("arguments come before their users");
-        map[id.index()] = Some(match graph.node(id) {
-            Node::Constant(bits) => out.constant(f64::from_bits(bits)),
-            Node::Table(index) => {
-                let table = &graph.tables()[index as usize];
-                out.table(table.values.clone(), table.axes)
-            }
-            Node::Iota(axis) => out.iota(axis),
-            Node::Input(input, axes) => out.input(input, axes),
-            Node::Unary(op, a) => out.unary(op, m(a)),
-            Node::Binary(op, a, b) => out.binary(op, m(a), m(b)),
-            Node::Select(c, a, b) => out.select(m(c), m(a), m(b)),
-            Node::View { source, from, start, step, to } => out.view(m(source), from, start, step, to),
-            Node::Pad { source, into, start, step, from } => out.pad(m(source), from, start, step, into),
-            Node::Reduce(op, a, axis) => out.reduce(op, m(a), axis),
-            Node::Scan(scan, a, axis) => out.scan(scan, m(a), axis),
-        });
+        map[id.index()] = Some(out.copied(graph, id, m));
     }
     let roots = roots
         .iter()
@@ -136,12 +123,14 @@ enum Rate {
     Scalar,
     Array,
     Vector,
+    Row,
 }
 
 fn rate_of_input(input: Input) -> Rate {
     match input {
         Input::HostState(_) | Input::Hyper(_) | Input::Step | Input::Steps | Input::Host(_) => Rate::Host,
         Input::X | Input::State(_) | Input::DrawnHyper(_) | Input::Draw { .. } => Rate::Scalar,
+        Input::Data(_) => Rate::Row,
     }
 }
 
@@ -164,10 +153,11 @@ impl Simplifier {
             let mixed = own == Rate::Array && self.graph.arguments(node).any(|a| self.rates[a.index()] == Rate::Host);
             let axes = self.graph.axes(node);
             self.rates.push(match own {
+                _ if axes.row().is_some() => Rate::Row,
                 Rate::Array if mixed => Rate::Vector,
                 Rate::Array if axes.is_scalar() => Rate::Constant,
-                Rate::Scalar | Rate::Vector if axes.is_scalar() => Rate::Scalar,
-                Rate::Scalar | Rate::Vector => Rate::Vector,
+                Rate::Scalar | Rate::Vector | Rate::Row if axes.is_scalar() => Rate::Scalar,
+                Rate::Scalar | Rate::Vector | Rate::Row => Rate::Vector,
                 other => other,
             });
         }
@@ -563,6 +553,11 @@ impl Simplifier {
         {
             return inner;
         }
+        if let (Node::Input(Input::Data(first), axes), None) = (self.graph.node(source), to)
+            && matches!(from.kind, AxisKind::Value(_))
+        {
+            return self.graph.input(Input::Data(first + start as u32), axes.without(from));
+        }
         let id = self.graph.view(source, from, start, step, to);
         self.fold(id)
     }
@@ -575,6 +570,27 @@ impl Simplifier {
             return source;
         }
         let id = self.graph.pad(source, from, start, step, into);
+        self.fold(id)
+    }
+
+    fn split(&mut self, source: NodeId, from: Axis, outer: Axis, inner: Axis) -> NodeId {
+        if let Node::Merge { source: matrix, outer: o, inner: i, into } = self.graph.node(source)
+            && (into, o, i) == (from, outer, inner)
+            && [outer, inner].iter().all(|&axis| self.graph.axes(matrix).contains(axis))
+        {
+            return matrix;
+        }
+        let id = self.graph.split(source, from, outer, inner);
+        self.fold(id)
+    }
+
+    fn merge(&mut self, source: NodeId, outer: Axis, inner: Axis, into: Axis) -> NodeId {
+        if let Node::Split { source: vector, from, outer: o, inner: i } = self.graph.node(source)
+            && (from, o, i) == (into, outer, inner)
+        {
+            return vector;
+        }
+        let id = self.graph.merge(source, outer, inner, into);
         self.fold(id)
     }
 

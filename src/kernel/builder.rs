@@ -1,6 +1,6 @@
 //! Emits instructions: equal ones once, trivial ones not at all, integer powers as multiplications.
 
-use super::{Instruction, Statement, Type, ValueId};
+use super::{Carried, Index, Instruction, Loop, LoopVar, RowAccess, Statement, Type, ValueId};
 use crate::graph::{Binary, Unary};
 use std::collections::HashMap;
 
@@ -18,7 +18,41 @@ pub(super) struct Builder {
     pub(super) types: Vec<Type>,
     constants: HashMap<ValueId, f64>,
     levels: Vec<usize>,
+    vars: LoopVar,
 }
+
+/// A loop over rows under construction: one loop, or loops of blocks, outermost first.
+#[derive(Clone, Debug)]
+pub(super) struct RowLoop {
+    /// Counter, turns, and the counter of blocks with all turns.
+    loops: Vec<(LoopVar, u32, Option<(LoopVar, u32)>)>,
+    /// The level of its body.
+    pub(super) level: usize,
+}
+
+impl RowLoop {
+    /// Where an element of the current row lies.
+    pub(super) fn element(&self, rows: RowAccess, column: Index) -> Instruction {
+        if rows.picked {
+            return Instruction::Picked(column);
+        }
+        let row = Index { terms: [(self.row(), rows.columns as i32), (0, 0), (0, 0)], offset: 0 };
+        Instruction::Data(row.plus(column, 1))
+    }
+
+    /// The counter of rows.
+    fn row(&self) -> LoopVar {
+        self.loops.last().map_or(0, |l| l.0)
+    }
+
+    /// How many loops there are.
+    pub(super) fn depth(&self) -> usize {
+        self.loops.len()
+    }
+}
+
+/// Sums of more rows than this are summed by blocks: the rounding error grows with the longest chain of additions.
+const ROWS_IN_A_CHAIN: u32 = 1024;
 
 impl Builder {
     pub(super) fn new() -> Builder {
@@ -40,6 +74,71 @@ impl Builder {
     /// Moves a value to another level: an accumulator once its loop has ended.
     pub(super) fn settle(&mut self, value: ValueId, level: usize) {
         self.levels[value as usize] = level;
+    }
+
+    /// A new loop counter.
+    pub(super) fn counter(&mut self) -> LoopVar {
+        self.vars += 1;
+        self.vars - 1
+    }
+
+    /// Opens the loop over `len` rows, as blocks and blocks of blocks where there are many, so that no chain of additions
+    /// is longer than it must be: the error of a sum is at most that of `3·∛len` additions, at about the cost of `len`.
+    pub(super) fn open_rows(&mut self, len: u32, rows: RowAccess) -> RowLoop {
+        let turns: Vec<u32> = if len <= ROWS_IN_A_CHAIN {
+            vec![len]
+        } else if len <= ROWS_IN_A_CHAIN * ROWS_IN_A_CHAIN {
+            let inner = f64::from(len).sqrt().ceil() as u32;
+            vec![len.div_ceil(inner), inner]
+        } else {
+            let inner = f64::from(len).cbrt().ceil() as u32;
+            let blocks = len.div_ceil(inner);
+            vec![blocks.div_ceil(inner), inner, inner]
+        };
+        let mut loops: Vec<(LoopVar, u32, Option<(LoopVar, u32)>)> = Vec::new();
+        for (k, &count) in turns.iter().enumerate() {
+            let inside = turns[k + 1..].iter().product::<u32>();
+            let total = len.div_ceil(inside.max(1));
+            let block = loops.last().map(|l| (l.0, total));
+            let var = self.counter();
+            loops.push((var, count, block));
+            self.frames.push(Frame::default());
+        }
+        let nest = RowLoop { loops, level: self.frames.len() - 1 };
+        if rows.picked {
+            let draw = Index { offset: 0, terms: [(nest.row(), 1), (0, 0), (0, 0)] };
+            self.frames[nest.level].statements.push(Statement::Pick(draw));
+        }
+        nest
+    }
+
+    /// Closes the loop over rows; gives the sums of what each turn adds.
+    pub(super) fn close_rows(&mut self, nest: RowLoop, items: Vec<ValueId>) -> Vec<ValueId> {
+        let zero = self.constant(0.0);
+        let mut items = items;
+        for (var, count, block) in nest.loops.into_iter().rev() {
+            let level = self.frames.len() - 1;
+            let carried: Vec<Carried> = items
+                .iter()
+                .map(|&item| {
+                    let value = self.fresh(Type::Number, level);
+                    Carried { value, init: zero, next: self.binary(Binary::Add, value, item) }
+                })
+                .collect();
+            let body = self.frames.pop().map(|f| f.statements).unwrap_or_default();
+            items = carried.iter().map(|c| c.value).collect();
+            for &value in &items {
+                self.settle(value, level - 1);
+            }
+            self.frames[level - 1].statements.push(Statement::Loop(Box::new(Loop {
+                var,
+                count,
+                block,
+                carried,
+                body,
+            })));
+        }
+        items
     }
 
     pub(super) fn constant_of(&self, value: ValueId) -> Option<f64> {
@@ -152,11 +251,11 @@ pub(super) fn prune(body: &mut Vec<Statement>, used: &mut [bool]) {
 fn sweep(body: &mut Vec<Statement>, used: &[bool]) {
     body.retain_mut(|statement| match statement {
         Statement::Let(value, _) => used[*value as usize],
-        Statement::Store(..) => true,
+        Statement::Store(..) | Statement::Pick(_) => true,
         Statement::Loop(l) => {
             l.carried.retain(|c| used[c.value as usize]);
             sweep(&mut l.body, used);
-            !(l.body.is_empty() && l.carried.is_empty())
+            !(l.carried.is_empty() && l.body.iter().all(|s| matches!(s, Statement::Pick(_))))
         }
     });
 }
@@ -182,6 +281,7 @@ fn mark(body: &[Statement], used: &mut [bool]) {
                 }
             }
             Statement::Store(_, _, value) => used[*value as usize] = true,
+            Statement::Pick(_) => {}
             // A loop's accumulators may use each other: repeat until nothing more is marked.
             Statement::Loop(l) => loop {
                 let before = used.iter().filter(|u| **u).count();

@@ -113,6 +113,7 @@ impl Cuts {
                     }
                     todo.push((source, inner));
                 }
+                Node::Split { .. } | Node::Merge { .. } => {}
                 Node::Unary(..) | Node::Binary(..) | Node::Select(..) | Node::Reduce(..) => {
                     todo.extend(graph.arguments(id).map(|a| (a, own.clone())));
                 }

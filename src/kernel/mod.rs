@@ -6,6 +6,7 @@
 mod builder;
 mod cuts;
 mod nest;
+mod passes;
 mod straight;
 
 pub use nest::lower_nest;
@@ -88,6 +89,10 @@ pub enum Instruction {
     Load(Array, Index),
     /// An element of a constant table.
     Table(u32, Index),
+    /// An element of the surface's table, row-major.
+    Data(Index),
+    /// An element of the row that the latest [`Statement::Pick`] chose.
+    Picked(Index),
     /// The place itself, as a number.
     Position(Index),
     /// One argument.
@@ -127,17 +132,22 @@ pub enum Statement {
     Let(ValueId, Instruction),
     /// Writes an element of an array.
     Store(Array, Index, ValueId),
+    /// Chooses a row of the surface's table: the draw of this place in the restart's and step's batch.
+    Pick(Index),
     /// Repeats its body.
     Loop(Box<Loop>),
 }
 
-/// A counted loop.
+/// A counted loop: its counter goes from 0 to `count`; within another counter `o` of blocks from `count·o` to
+/// `count·(o + 1)`, and never to `total`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loop {
-    /// Its counter, from 0.
+    /// Its counter.
     pub var: LoopVar,
-    /// How often.
+    /// How often, at most.
     pub count: u32,
+    /// The counter of blocks, where there is one, and how many turns there are in all blocks together.
+    pub block: Option<(LoopVar, u32)>,
     /// Accumulators.
     pub carried: Vec<Carried>,
     /// What is repeated.
@@ -193,6 +203,8 @@ fn turns(body: &[Statement]) -> u64 {
     body.iter()
         .map(|s| match s {
             Statement::Loop(l) => u64::from(l.count).saturating_mul(1 + turns(&l.body)),
+            // A draw's own loops: ten rounds of Philox, and a few walks of six rounds through a permutation.
+            Statement::Pick(_) => 40,
             _ => 0,
         })
         .fold(0, u64::saturating_add)
@@ -214,4 +226,15 @@ pub struct Outputs {
     pub arrays: Vec<(Array, NodeId)>,
     /// Scalars.
     pub scalars: Vec<NodeId>,
+    /// How the surface's table is read.
+    pub rows: RowAccess,
+}
+
+/// How a kernel reads the surface's table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RowAccess {
+    /// Columns of the table.
+    pub columns: u32,
+    /// Whether each step draws its rows: the axis of rows is then as long as a batch.
+    pub picked: bool,
 }

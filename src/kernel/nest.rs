@@ -94,7 +94,6 @@ struct Nest<'g> {
     graph: &'g Graph,
     b: Builder,
     memo: Vec<HashMap<(NodeId, Vec<Place>), ValueId>>,
-    vars: LoopVar,
     /// Scalar reductions that are done.
     scalars: HashMap<NodeId, ValueId>,
     /// Vectors that a scratch array holds.
@@ -121,7 +120,6 @@ pub fn lower_nest(graph: &Graph, outputs: &Outputs, dim: u32) -> Option<Kernel> 
         graph,
         b: Builder::new(),
         memo: vec![HashMap::new()],
-        vars: 0,
         scalars: HashMap::new(),
         stored: HashMap::new(),
         scratch: Vec::new(),
@@ -134,6 +132,9 @@ pub fn lower_nest(graph: &Graph, outputs: &Outputs, dim: u32) -> Option<Kernel> 
 impl<'g> Nest<'g> {
     fn lower(mut self, outputs: &Outputs, dim: u32) -> Lowered<Kernel> {
         let graph = self.graph;
+        if outputs.rows.columns > 0 {
+            return Err(Undecided);
+        }
         let mut roots: Vec<NodeId> = outputs.arrays.iter().map(|a| a.1).collect();
         roots.extend(&outputs.scalars);
         let needed = graph.needed(&roots);
@@ -440,8 +441,7 @@ impl<'g> Nest<'g> {
         self.b.frames.push(Default::default());
         self.memo.push(HashMap::new());
         let level = outer + 1;
-        let var = self.vars;
-        self.vars += 1;
+        let var = self.b.counter();
         let before: Vec<ValueId> = running.iter().flatten().copied().collect();
         let inside: Vec<ValueId> = before.iter().map(|_| self.b.fresh(Type::Number, level)).collect();
         for (slot, &value) in running.iter_mut().zip(&inside) {
@@ -463,6 +463,7 @@ impl<'g> Nest<'g> {
         self.b.frames[outer].statements.push(Statement::Loop(Box::new(Loop {
             var,
             count: turns,
+            block: None,
             carried,
             body: statements,
         })));
@@ -543,7 +544,7 @@ impl<'g> Nest<'g> {
                 }
             }
             Node::Reduce(op, a, axis) => self.reduction(op, a, axis, places, level)?,
-            Node::Scan(..) => return Err(Undecided),
+            Node::Scan(..) | Node::Split { .. } | Node::Merge { .. } => return Err(Undecided),
         })
     }
 
@@ -612,7 +613,9 @@ impl<'g> Nest<'g> {
                 Instruction::Component(four, place.offset.rem_euclid(4) as u8)
             }
             // Hyperparameters, steps and host states are host scalars by now.
-            Input::HostState(_) | Input::Hyper(_) | Input::Step | Input::Steps => Instruction::Host(u32::MAX),
+            Input::HostState(_) | Input::Hyper(_) | Input::Step | Input::Steps | Input::Data(_) => {
+                Instruction::Host(u32::MAX)
+            }
         };
         self.b.emit(level, Type::Number, instruction)
     }

@@ -27,6 +27,9 @@ const FUNCTIONS: &[&str] = &[
     "cumsum",
     "logsumexp",
     "range",
+    "transpose",
+    "mean_rows",
+    "sum_rows",
     "normal",
     "uniform",
 ];
@@ -69,6 +72,8 @@ pub(crate) struct Elaborator<'a> {
     depth: u8,
     /// The dimension, where `normal()` and `uniform()` may draw, and the number of draws so far.
     draws: Option<(u32, &'a mut u32)>,
+    /// The rows of the surface's table.
+    rows: Option<Axis>,
 }
 
 impl<'a> Elaborator<'a> {
@@ -79,13 +84,23 @@ impl<'a> Elaborator<'a> {
             all.insert(name.to_owned(), Meaning::Node(graph.constant(value)));
         }
         all.extend(names.iter().map(|&(name, node)| (name.to_owned(), Meaning::Node(node))));
-        Elaborator { graph, source, names: all, depth: 0, draws: None }
+        Elaborator { graph, source, names: all, depth: 0, draws: None, rows: None }
     }
 
     /// Lets `normal()` and `uniform()` draw vectors of `n`; `sites` counts the places.
     pub(crate) fn with_draws(mut self, n: u32, sites: &'a mut u32) -> Self {
         self.draws = Some((n, sites));
         self
+    }
+
+    /// Lets `mean_rows` and `sum_rows` sum over these rows.
+    pub(crate) fn set_rows(&mut self, rows: Axis) {
+        self.rows = Some(rows);
+    }
+
+    /// The rows of the surface's table.
+    pub(crate) fn rows(&self) -> Option<Axis> {
+        self.rows
     }
 
     /// Gives a name a value; a later one hides an earlier one.
@@ -117,6 +132,8 @@ impl<'a> Elaborator<'a> {
         let axes = self.graph.axes(node);
         if axes.is_scalar() {
             Ok(node)
+        } else if axes.within_row().is_scalar() {
+            Err(Box::new(self.diagnostic(expr.span, Kind::RowsNotJoined)))
         } else {
             Err(Box::new(self.diagnostic(expr.span, Kind::ExpectedScalar { found: axes.to_string() })))
         }
@@ -343,9 +360,46 @@ impl<'a> Elaborator<'a> {
             Infix::NotEqual => (Binary::NotEqual, a, b),
             Infix::And => (Binary::And, a, b),
             Infix::Or => (Binary::Or, a, b),
-            Infix::Matmul => return self.fail(span, Kind::NotAvailable { what: "`@`".to_owned() }),
+            Infix::Matmul => return self.matrix_product(a, b, span),
         };
         self.binary(op, a, b, span)
+    }
+
+    /// `a @ b`: the last axis of `a` and the first of `b` are multiplied and summed.
+    fn matrix_product(&mut self, a: NodeId, b: NodeId, span: Span) -> Step<NodeId> {
+        let (left, right) = (self.positions(a), self.positions(b));
+        let (Some(&along), Some(&with)) = (left.last(), right.first()) else {
+            let scalar = if left.is_empty() { a } else { b };
+            let found = self.graph.axes(scalar).to_string();
+            return self.fail(span, Kind::ExpectedVector { found });
+        };
+        if along.len != with.len {
+            let (left, right) = (self.graph.axes(a).to_string(), self.graph.axes(b).to_string());
+            return self.fail(span, Kind::ShapeMismatch { operation: "`@`".to_owned(), left, right });
+        }
+        let (a, b, summed) = match (left.len(), right.len()) {
+            (1, _) => (a, b, along),
+            (_, 1) => (a, self.graph.view(b, with, 0, 1, Some(along)), along),
+            _ => {
+                let summed = Axis { kind: AxisKind::Index(self.depth), len: along.len };
+                let a = self.graph.view(a, along, 0, 1, Some(summed));
+                (a, self.graph.view(b, with, 0, 1, Some(summed)), summed)
+            }
+        };
+        self.fits("@", a, b, span)?;
+        let product = self.graph.binary(Binary::Mul, a, b);
+        let sum = self.graph.reduce(Reduction::Sum, product, summed);
+        Ok(self.settled(sum))
+    }
+
+    /// What is left of a matrix's columns is a vector's positions.
+    fn settled(&mut self, node: NodeId) -> NodeId {
+        match self.positions(node)[..] {
+            [Axis { kind: AxisKind::Value(1), len }] => {
+                self.graph.view(node, Axis::column(len), 0, 1, Some(Axis::vector(len)))
+            }
+            _ => node,
+        }
     }
 
     /// The axes of a vector's or matrix's own positions.
@@ -474,7 +528,33 @@ impl<'a> Elaborator<'a> {
                 }
             }
             "mean_rows" | "sum_rows" => {
-                self.fail(name, Kind::NotAvailable { what: format!("`{function}` without a table") })
+                self.count(function, span, found, "1 argument", found == 1)?;
+                let a = self.number(&arguments[0])?;
+                let Some(rows) = self.rows else {
+                    return self.fail(name, Kind::NotAvailable { what: format!("`{function}` without `data`") });
+                };
+                let count = self.graph.constant(f64::from(rows.len));
+                match (self.graph.axes(a).contains(rows), function) {
+                    (false, "mean_rows") => Ok(a),
+                    (false, _) => self.binary(Binary::Mul, count, a, span),
+                    (true, "mean_rows") => {
+                        let sum = self.graph.reduce(Reduction::Sum, a, rows);
+                        self.binary(Binary::Div, sum, count, span)
+                    }
+                    (true, _) => Ok(self.graph.reduce(Reduction::Sum, a, rows)),
+                }
+            }
+            "transpose" => {
+                self.count(function, span, found, "1 argument", found == 1)?;
+                let a = self.number(&arguments[0])?;
+                let [rows, columns] = self.positions(a)[..] else {
+                    let found = self.graph.axes(a).to_string();
+                    return self.fail(arguments[0].span, Kind::ExpectedMatrix { found });
+                };
+                let aside = Axis { kind: AxisKind::Index(self.depth), len: rows.len };
+                let a = self.graph.view(a, rows, 0, 1, Some(aside));
+                let a = self.graph.view(a, columns, 0, 1, Some(Axis::vector(columns.len)));
+                Ok(self.graph.view(a, aside, 0, 1, Some(Axis::column(aside.len))))
             }
             _ => {
                 let known = Unary::ALL.iter().map(|op| op.name()).chain(FUNCTIONS.iter().copied());
@@ -702,12 +782,7 @@ impl<'a> Elaborator<'a> {
                 Subscript::Slice { start, end, step, span } => self.slice(node, axis, [start, end, step], *span)?,
             };
         }
-        // What is left of a matrix's columns is a vector's positions.
-        if let [Axis { kind: AxisKind::Value(1), len }] = self.positions(node)[..] {
-            let from = Axis { kind: AxisKind::Value(1), len };
-            node = self.graph.view(node, from, 0, 1, Some(Axis::vector(len)));
-        }
-        Ok(node)
+        Ok(self.settled(node))
     }
 
     fn at(&mut self, node: NodeId, axis: Axis, expr: &Expr) -> Step<NodeId> {

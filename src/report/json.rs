@@ -110,10 +110,21 @@ pub struct Run {
     starts: String,
     bounds: &'static str,
     precision: &'static str,
+    /// The surface's table and what a step sees of it; nothing where it reads none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Data>,
     device: Device,
     configurations: Vec<RunConfiguration>,
     timing: RunTiming,
     version: &'static str,
+}
+
+#[derive(Clone, Debug, Derive)]
+struct Data {
+    rows: u32,
+    columns: u32,
+    batch: Option<u32>,
+    replacement: bool,
 }
 
 #[derive(Clone, Debug, Derive)]
@@ -184,6 +195,12 @@ impl Run {
             starts: starts.to_owned(),
             bounds: bounds_name(plan.bounds()),
             precision: plan.precision().name(),
+            data: plan.surface().table().map(|table| Data {
+                rows: table.rows,
+                columns: table.columns,
+                batch: plan.batch().map(|b| b.rows),
+                replacement: plan.batch().is_some_and(|b| b.replacement),
+            }),
             device: Device::new(&outcome.device),
             configurations: pairs.enumerate().map(|(id, (c, o))| configuration(id, c, o)).collect(),
             timing: RunTiming {

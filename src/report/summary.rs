@@ -26,14 +26,28 @@ pub fn heading(plan: &Plan, device: &DeviceInfo, starts: &str) -> String {
     let stops = if stops.is_empty() { String::new() } else { format!(", stopping at {}", stops.join(" or ")) };
     let first = if plan.first() == 0 { String::new() } else { format!(" from number {}", count(plan.first())) };
     format!(
-        "{}\n{} restarts{first} × {} steps{configurations}{stops}; {starts} starts, seed {}, {}\n{}\n\n",
+        "{}\n{}{} restarts{first} × {} steps{configurations}{stops}; {starts} starts, seed {}, {}\n{}\n\n",
         surface(plan.surface()),
+        rows(plan),
         count(plan.restarts()),
         count(plan.steps()),
         plan.seed(),
         plan.precision().name(),
         self::device(device),
     )
+}
+
+/// What a step sees of the surface's table.
+fn rows(plan: &Plan) -> String {
+    let Some(table) = plan.surface().table() else { return String::new() };
+    let all = format!("{} row{}", count(u64::from(table.rows)), if table.rows == 1 { "" } else { "s" });
+    match plan.batch() {
+        None => format!("all of {all} at each step\n"),
+        Some(batch) => {
+            let replacement = if batch.replacement { "with" } else { "without" };
+            format!("{} of {all} at each step, drawn {replacement} replacement\n", count(u64::from(batch.rows)))
+        }
+    }
 }
 
 /// A surface in one line.

@@ -241,6 +241,9 @@ pub fn kernel(
         host: plain(&lane.host),
         hyper: plain(&lane.hyper),
         draws: all(&lane.draws),
+        data: plain(&lane.data),
+        picks: lane.picks.clone(),
+        columns: lane.columns,
     };
     let left = interpret(kernel, &number);
     let roots: Vec<_> = outputs.arrays.iter().map(|a| a.1).chain(outputs.scalars.iter().copied()).collect();
@@ -250,6 +253,8 @@ pub fn kernel(
         hyper: &lane.hyper,
         host: &lane.host,
         draws: &lane.draws,
+        data: &lane.data,
+        columns: lane.columns,
         ..Inputs::default()
     };
     let expected = evaluate(graph, &roots, &inputs);

@@ -18,12 +18,26 @@ pub struct Lane<S> {
     pub hyper: Vec<S>,
     /// Draws by site and coordinate.
     pub draws: Vec<Vec<S>>,
+    /// The surface's table, row-major.
+    pub data: Vec<S>,
+    /// Rows of the step's batch by draw, and how many columns a row has.
+    pub picks: Vec<usize>,
+    pub columns: usize,
 }
 
 impl<S> Lane<S> {
     /// A point and nothing else.
     pub fn at(x: Vec<S>) -> Lane<S> {
-        Lane { x, states: Vec::new(), host: Vec::new(), hyper: Vec::new(), draws: Vec::new() }
+        Lane {
+            x,
+            states: Vec::new(),
+            host: Vec::new(),
+            hyper: Vec::new(),
+            draws: Vec::new(),
+            data: Vec::new(),
+            picks: Vec::new(),
+            columns: 0,
+        }
     }
 }
 
@@ -47,6 +61,7 @@ struct Machine<'a, S> {
     values: Vec<Option<Value<S>>>,
     counters: BTreeMap<u32, i32>,
     arrays: BTreeMap<Array, Vec<S>>,
+    picked: Option<usize>,
 }
 
 /// Runs a kernel on one restart.
@@ -58,7 +73,7 @@ pub fn interpret<S: Scalar>(kernel: &Kernel, lane: &Lane<S>) -> Left<S> {
     arrays.extend(lane.states.iter().enumerate().map(|(k, s)| (Array::State(k as u32), s.clone())));
     arrays.extend(kernel.scratch.iter().enumerate().map(|(k, &n)| (Array::Scratch(k as u32), poison(n as usize))));
     let values = vec![None; kernel.types.len()];
-    let mut machine = Machine { kernel, lane, values, counters: BTreeMap::new(), arrays };
+    let mut machine = Machine { kernel, lane, values, counters: BTreeMap::new(), arrays, picked: None };
     machine.run(&kernel.body);
     let scalars = kernel.scalars.iter().map(|&s| machine.one(s)).collect();
     Left { arrays: machine.arrays, scalars }
@@ -75,11 +90,19 @@ impl<S: Scalar> Machine<'_, S> {
                     let (place, value) = (self.place(index), self.one(*value));
                     self.arrays.get_mut(array).expect("an array that the kernel has")[place] = value;
                 }
+                Statement::Pick(draw) => self.picked = Some(self.lane.picks[self.place(draw)]),
                 Statement::Loop(l) => {
                     for c in &l.carried {
                         self.values[c.value as usize] = self.values[c.init as usize];
                     }
-                    for turn in 0..l.count {
+                    let (from, to) = match l.block {
+                        None => (0, l.count),
+                        Some((outer, total)) => {
+                            let from = self.counters[&outer] as u32 * l.count;
+                            (from, (from + l.count).min(total))
+                        }
+                    };
+                    for turn in from..to {
                         self.counters.insert(l.var, turn as i32);
                         self.run(&l.body);
                         let next: Vec<_> = l.carried.iter().map(|c| self.values[c.next as usize]).collect();
@@ -100,7 +123,7 @@ impl<S: Scalar> Machine<'_, S> {
             match statement {
                 Statement::Let(value, _) => self.values[*value as usize] = None,
                 Statement::Loop(l) => l.carried.iter().for_each(|c| self.values[c.value as usize] = None),
-                Statement::Store(..) => {}
+                Statement::Store(..) | Statement::Pick(_) => {}
             }
         }
     }
@@ -126,6 +149,11 @@ impl<S: Scalar> Machine<'_, S> {
             Instruction::Load(array, index) => self.arrays[&array][self.place(&index)],
             Instruction::Table(table, index) => {
                 S::constant(self.kernel.tables[table as usize].values[self.place(&index)])
+            }
+            Instruction::Data(index) => self.lane.data[self.place(&index)],
+            Instruction::Picked(index) => {
+                let row = self.picked.expect("a row that was picked");
+                self.lane.data[row * self.lane.columns + self.place(&index)]
             }
             Instruction::Position(index) => S::constant(self.place(&index) as f64),
             Instruction::Unary(op, a) => S::unary(op, self.one(a)),

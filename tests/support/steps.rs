@@ -116,7 +116,8 @@ pub fn lane<S: Given>(
         .map(|(k, h)| S::exact(if matches!(h, HyperValue::Drawn { .. }) { drawn[k] } else { f64::NAN }))
         .collect();
     let draws = draws(step, x.len(), plan.seed(), restart, t);
-    Lane { x: x.iter().map(|&v| S::exact(v)).collect(), states, host, hyper, draws }
+    let rest = Lane::at(x.iter().map(|&v| S::exact(v)).collect());
+    Lane { states, host, hyper, draws, ..rest }
 }
 
 /// The program that runs a configuration.
@@ -144,6 +145,8 @@ pub fn advance<S: Scalar>(step: &Step, lane: &Lane<S>, t: u64, steps: u64) -> (V
         hyper: &lane.hyper,
         host: &lane.host,
         draws: &lane.draws,
+        data: &lane.data,
+        columns: lane.columns,
         step: t,
         steps,
     };

@@ -354,12 +354,17 @@ pub enum DiagnosticKind {
         /// What it is: `` `data` without a table ``.
         what: String,
     },
-    /// A data name outside `mean_rows` and `sum_rows`.
-    #[error("data name {} outside a row", quoted(.name))]
-    DataOutsideRows {
-        /// The name.
-        name: String,
+    /// A word or size that an argument does not take.
+    #[error("unknown choice {}", quoted(.found))]
+    UnknownChoice {
+        /// As written.
+        found: String,
+        /// What there is.
+        expected: String,
     },
+    /// A value of each row where one number is needed.
+    #[error("expected one number, found a number for each row")]
+    RowsNotJoined,
     /// A dimension below the surface's least.
     #[error("dimension {dim} is too small")]
     DimensionTooSmall {
@@ -471,7 +476,8 @@ impl DiagnosticKind {
             Self::DivisionByZero => "this is always zero".into(),
             Self::TooManyNodes { limit } => format!("the limit is {limit} operations"),
             Self::NotAvailable { .. } => String::new(),
-            Self::DataOutsideRows { .. } => "expected inside `mean_rows(…)` or `sum_rows(…)`".into(),
+            Self::UnknownChoice { expected, .. } => format!("expected {expected}"),
+            Self::RowsNotJoined => "join the rows: `mean_rows(…)` or `sum_rows(…)`".into(),
             Self::DimensionTooSmall { minimum, .. } => format!("the least is {minimum}"),
             Self::DimensionNotMultiple { dim, step } => {
                 let below = dim - dim.checked_rem(*step).unwrap_or(0);

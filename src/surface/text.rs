@@ -1,33 +1,16 @@
-//! A loss surface: a formula over a parameter vector, its gradient, its domain and its known minima.
-//!
-//! ```
-//! use catchment::Surface;
-//! let surface = Surface::named("rastrigin", Some(2))?;
-//! let (value, gradient) = surface.evaluate(&[0.5, 0.0]);
-//! assert_eq!(value, 20.25);
-//! assert!((gradient[0] - 1.0).abs() < 1e-12);
-//! # Ok::<(), catchment::Error>(())
-//! ```
+//! A surface as it is written: its dimension may still be free, and its table still missing.
 
+use super::{Given, KnownMinimum, MAX_DIM, Rows, Surface, network, spread};
 use crate::catalog;
 use crate::error::{DimensionRule, Error};
-use crate::graph::{Axes, Axis, Graph, Inputs, NodeId, evaluate, gradient};
-use crate::language::ast::{Binding, Dim, Expr, SurfaceSource};
-use crate::language::{Diagnostic, DiagnosticKind, Elaborator, Source, nearest, parse_body, parse_call, parse_surface};
+use crate::graph::{Axes, Axis, Graph, Input, Inputs, NodeId, evaluate};
+use crate::language::ast::Expr;
+use crate::language::ast::{Binding, Dim, Parameter, Shaped, SurfaceSource};
+use crate::language::{Diagnostic, DiagnosticKind, Elaborator, Source, nearest, parse_call, parse_surface};
 use crate::random::Domain;
+use crate::table::Matrix;
 use std::path::Path;
-
-/// The largest dimension that an engine takes.
-pub const MAX_DIM: u32 = 1 << 20;
-
-/// A known global minimum.
-#[derive(Clone, Debug, PartialEq)]
-pub struct KnownMinimum {
-    /// The value there.
-    pub value: f64,
-    /// The point.
-    pub x: Vec<f64>,
-}
+use std::sync::Arc;
 
 /// A surface as it is written: its dimension may still be free.
 #[derive(Clone, Debug)]
@@ -36,20 +19,9 @@ pub struct SurfaceText {
     source: Source,
     parsed: SurfaceSource,
     overrides: Vec<(Source, Binding)>,
-}
-
-/// A surface of a fixed dimension, ready to be descended.
-#[derive(Clone, Debug)]
-pub struct Surface {
-    name: String,
-    label: String,
-    comments: Vec<String>,
-    graph: Graph,
-    value: NodeId,
-    gradient: NodeId,
-    domain: Domain,
-    minima: Vec<KnownMinimum>,
-    options: Vec<(String, f64)>,
+    given: Given,
+    /// What results call it, where that is not made of its name and options.
+    label: Option<String>,
 }
 
 impl SurfaceText {
@@ -60,9 +32,14 @@ impl SurfaceText {
     pub fn parse(name: &str, file: &str, text: &str) -> Result<SurfaceText, Error> {
         let source = Source::new(file, text);
         let parsed = parse_surface(&source)?;
-        let text = SurfaceText { name: name.to_owned(), source, parsed, overrides: Vec::new() };
-        text.check_declarations()?;
-        Ok(text)
+        Ok(SurfaceText {
+            name: name.to_owned(),
+            source,
+            parsed,
+            overrides: Vec::new(),
+            given: Given::default(),
+            label: None,
+        })
     }
 
     /// A catalog name with optional options (`ackley(a=10)`), or the path of a `.surf` file.
@@ -74,6 +51,13 @@ impl SurfaceText {
             Some((head, _)) => (head.trim(), true),
             None => (call.trim(), false),
         };
+        if head == network::NAME {
+            let source = Source::new("surface", call.trim());
+            let text = network::text(&source, &parse_call(&source)?)?;
+            let mut surface = SurfaceText::parse(network::NAME, call.trim(), &text)?;
+            surface.label = Some(call.trim().to_owned());
+            return Ok(surface);
+        }
         let looks_like_path = head.ends_with(".surf") || head.contains(['/', '\\']);
         let mut surface = if looks_like_path {
             let path = Path::new(head);
@@ -105,21 +89,30 @@ impl SurfaceText {
         Ok(surface)
     }
 
-    fn check_declarations(&self) -> Result<(), Error> {
-        let unavailable = |what: &str, span| {
-            let kind = DiagnosticKind::NotAvailable { what: what.to_owned() };
-            Err(Box::new(Diagnostic::new(kind, &self.source, span)).into())
-        };
-        if let Some(data) = self.parsed.data.first() {
-            return unavailable("`data` without a table", data.name.span);
-        }
-        if let Some(matrix) = self.parsed.matrices.first() {
-            return unavailable("`matrix` without a table", matrix.name.span);
-        }
-        if let Some(p) = self.parsed.parameters.iter().find(|p| p.dims.len() > 1) {
-            return unavailable("a matrix parameter", p.name.span);
-        }
-        Ok(())
+    /// With what comes from outside: the table whose columns are its `data`, and its `matrix` constants.
+    pub fn with(mut self, given: Given) -> SurfaceText {
+        self.given = given;
+        self
+    }
+
+    /// What is given to it.
+    pub fn given(&self) -> &Given {
+        &self.given
+    }
+
+    /// Names declared as `data`, and how many columns each takes; `None` for a single number a row.
+    ///
+    /// # Errors
+    /// [`Error::Formula`] for a size that is no number.
+    pub fn data(&self) -> Result<Vec<(String, Option<u32>)>, Error> {
+        let mut graph = Graph::new();
+        let mut elaborator = Elaborator::new(&mut graph, &self.source, &[]);
+        self.parsed.data.iter().map(|d| Ok((d.name.text.clone(), elaborator.width(d)?))).collect()
+    }
+
+    /// Names declared as `matrix`.
+    pub fn matrices(&self) -> impl Iterator<Item = &str> {
+        self.parsed.matrices.iter().map(|m| m.name.text.as_str())
     }
 
     /// The catalog or file name.
@@ -171,11 +164,8 @@ impl SurfaceText {
 
     /// Coordinates of each parameter for a free dimension of `n`.
     fn sizes(&self, n: u32) -> Vec<u32> {
-        let size = |d: &Dim| match *d {
-            Dim::Free { .. } => n,
-            Dim::Fixed { value, .. } => value,
-        };
-        self.parsed.parameters.iter().map(|p| p.dims.iter().map(size).fold(1, u32::saturating_mul)).collect()
+        let size = |p: &Parameter| p.dims.iter().map(|d| length(d, n)).fold(1, u32::saturating_mul);
+        self.parsed.parameters.iter().map(size).collect()
     }
 
     /// Coordinates of all parameters; at most `u32::MAX`.
@@ -197,7 +187,6 @@ impl SurfaceText {
     /// # Errors
     /// [`Error::DimensionMissing`], [`Error::Dimension`], or [`Error::Formula`] where shapes do not fit.
     pub fn at(&self, dim: Option<u32>) -> Result<Surface, Error> {
-        let fixed = self.total(0);
         let rule = |dim, rule| Err(Error::Dimension { surface: self.name.clone(), dim, rule });
         let (least, multiple) = self.free_rule();
         let n = match (self.dim(), dim) {
@@ -209,13 +198,22 @@ impl SurfaceText {
             }
             (None, Some(dim)) if dim > MAX_DIM => return rule(dim, DimensionRule::AtMost(MAX_DIM)),
             // `-d` is the length of the whole parameter vector.
-            (None, Some(dim)) if dim < fixed.saturating_add(least) => {
-                return rule(dim, DimensionRule::AtLeast(fixed.saturating_add(least)));
+            (None, Some(dim)) if dim < self.total(least) => {
+                return rule(dim, DimensionRule::AtLeast(self.total(least)));
             }
-            (None, Some(dim)) if !(dim - fixed).is_multiple_of(multiple) => {
-                return rule(dim, DimensionRule::MultipleOf(multiple));
+            (None, Some(dim)) => {
+                // `total` grows with n: the n whose total is `dim`, if there is one.
+                let (mut low, mut high) = (least, dim);
+                while low < high {
+                    let middle = low + (high - low) / 2;
+                    (low, high) = if self.total(middle) < dim { (middle + 1, high) } else { (low, middle) };
+                }
+                match self.total(low) == dim {
+                    true if low.is_multiple_of(multiple) => low,
+                    true => return rule(dim, DimensionRule::MultipleOf(multiple)),
+                    false => return rule(dim, DimensionRule::Between(self.total(low - 1), self.total(low))),
+                }
             }
-            (None, Some(dim)) => dim - fixed,
         };
         self.build(n)
     }
@@ -261,24 +259,25 @@ impl SurfaceText {
         }
         let mut offset = 0;
         for (parameter, &size) in self.parsed.parameters.iter().zip(&sizes) {
-            elaborator.define_parameter(
-                &parameter.name.text,
-                x,
-                total,
-                offset,
-                (!parameter.dims.is_empty()).then_some(size),
-            );
+            let dims: Vec<u32> = parameter.dims.iter().map(|d| length(d, n)).collect();
+            elaborator.define_parameter(&parameter.name.text, x, total, offset, &dims);
             offset += size;
         }
+        let rows = self.define_given(&mut elaborator)?;
         elaborator.bindings(&self.parsed.bindings)?;
         let value = elaborator.scalar(&self.parsed.value)?;
-        let label = if self.overrides.is_empty() {
+        let label = if let Some(label) = &self.label {
+            label.clone()
+        } else if self.overrides.is_empty() {
             self.name.clone()
         } else {
             let spoken = |o: &(Source, Binding)| format!("{}={}", o.1.name.text, o.0.slice(o.1.value.span));
             format!("{}({})", self.name, self.overrides.iter().map(spoken).collect::<Vec<_>>().join(", "))
         };
-        Surface::new(self.name.clone(), label, self.parsed.comments.clone(), graph, value, domain, minima, options)
+        let surface = Surface::new(self.name.clone(), graph, value, domain)?;
+        let named = |p: &Parameter| (p.name.text.clone(), p.dims.iter().map(|d| length(d, n)).collect());
+        let parameters = self.parsed.parameters.iter().map(named).collect();
+        Ok(Surface { label, comments: self.parsed.comments.clone(), minima, options, rows, parameters, ..surface })
     }
 
     fn intervals(
@@ -297,7 +296,8 @@ impl SurfaceText {
             let interval = &parameter.domain[if count == 1 { 0 } else { i }];
             let lo = elaborator.constant(&interval.lo, "a domain")?;
             let hi = elaborator.constant(&interval.hi, "a domain")?;
-            if lo >= hi {
+            // An interval of one point is where all restarts start.
+            if lo > hi {
                 let kind = DiagnosticKind::EmptyDomain { lo, hi };
                 return Err(Box::new(elaborator.diagnostic(interval.span, kind)).into());
             }
@@ -320,200 +320,45 @@ impl SurfaceText {
     }
 }
 
-impl Surface {
-    #[expect(clippy::too_many_arguments, reason = "the one private place where the fields meet")]
-    fn new(
-        name: String,
-        label: String,
-        comments: Vec<String>,
-        mut graph: Graph,
-        value: NodeId,
-        domain: Domain,
-        minima: Vec<KnownMinimum>,
-        options: Vec<(String, f64)>,
-    ) -> Result<Surface, Error> {
-        domain.check()?;
-        let gradient = gradient(&mut graph, value);
-        Ok(Surface { name, label, comments, graph, value, gradient, domain, minima, options })
-    }
-
-    /// A catalog surface (`rastrigin`, `ackley(a=10)`) or a `.surf` file, in `dim` dimensions (`None` where it is fixed).
-    ///
-    /// # Errors
-    /// As [`SurfaceText::named`] and [`SurfaceText::at`].
-    pub fn named(name: &str, dim: Option<u32>) -> Result<Surface, Error> {
-        SurfaceText::named(name)?.at(dim)
-    }
-
-    /// The text of a surface file.
-    ///
-    /// # Errors
-    /// As [`SurfaceText::parse`] and [`SurfaceText::at`].
-    pub fn parse(name: &str, text: &str, dim: Option<u32>) -> Result<Surface, Error> {
-        SurfaceText::parse(name, name, text)?.at(dim)
-    }
-
-    /// A bare formula in the vector `x` over a box: `Surface::formula("sum(x^4 - x^2)", Domain::cube(3, -2.0, 2.0))`.
-    ///
-    /// # Errors
-    /// [`Error::Formula`] or [`Error::Starts`] for a bad box.
-    pub fn formula(text: &str, domain: Domain) -> Result<Surface, Error> {
-        domain.check()?;
-        let source = Source::new("--expr", text);
-        let (bindings, value) = parse_body(&source)?;
-        Surface::from_body(&source, &bindings, &value, domain)
-    }
-
-    fn from_body(source: &Source, bindings: &[Binding], value: &Expr, domain: Domain) -> Result<Surface, Error> {
-        let dim = domain.dim() as u32;
-        if dim > MAX_DIM {
-            let rule = DimensionRule::AtMost(MAX_DIM);
-            return Err(Error::Dimension { surface: source.name.clone(), dim, rule });
+impl SurfaceText {
+    /// Gives the names of `data` and `matrix` their meaning.
+    fn define_given(&self, elaborator: &mut Elaborator<'_>) -> Result<Option<Arc<Rows>>, Error> {
+        for matrix in &self.parsed.matrices {
+            let name = &matrix.name.text;
+            let dims = matrix.dims.iter().map(|d| elaborator.size(d)).collect::<Result<Vec<u32>, _>>()?;
+            let Some(given) = self.given.matrix(name, &dims) else {
+                return Err(Error::MatrixMissing { surface: self.name.clone(), name: name.clone() });
+            };
+            elaborator.define_matrix(name, &dims, given)?;
         }
-        let mut graph = Graph::new();
-        let x = graph.parameters(dim);
-        let n = graph.constant(f64::from(dim));
-        let mut elaborator = Elaborator::new(&mut graph, source, &[("x", x), ("n", n)]);
-        elaborator.bindings(bindings)?;
-        let value = elaborator.scalar(value)?;
-        let text = source.text.to_string();
-        Surface::new("formula".to_owned(), text, Vec::new(), graph, value, domain, Vec::new(), Vec::new())
-    }
-
-    /// A surface built in Rust: `build` makes the value from the parameter vector.
-    ///
-    /// ```
-    /// use catchment::{Surface, random::Domain};
-    /// let bowl = Surface::build("bowl", Domain::cube(3, -1.0, 1.0), |x| (x.clone() * x).sum() + 1.0)?;
-    /// assert_eq!(bowl.evaluate(&[1.0, 2.0, 0.0]), (6.0, vec![2.0, 4.0, 0.0]));
-    /// # Ok::<(), catchment::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Starts`] for a bad box.
-    pub fn build(
-        name: &str,
-        domain: Domain,
-        build: impl FnOnce(crate::graph::Expression) -> crate::graph::Expression,
-    ) -> Result<Surface, Error> {
-        domain.check()?;
-        let (graph, value) = crate::graph::Expression::surface(domain.dim() as u32, build);
-        Surface::new(name.to_owned(), name.to_owned(), Vec::new(), graph, value, domain, Vec::new(), Vec::new())
-    }
-
-    /// Adds a known global minimum, against which success is counted.
-    pub fn with_minimum(mut self, value: f64, x: Vec<f64>) -> Surface {
-        self.minima.push(KnownMinimum { value, x });
-        self
-    }
-
-    /// With another box: the one that starts are drawn from and bounds hold to.
-    ///
-    /// # Errors
-    /// [`Error::Starts`] where it does not fit the surface.
-    pub fn with_domain(mut self, domain: Domain) -> Result<Surface, Error> {
-        domain.check()?;
-        if domain.dim() != self.domain.dim() {
-            return Err(crate::random::StartsError::PointsDim { expected: self.domain.dim(), got: domain.dim() }.into());
+        if self.parsed.data.is_empty() {
+            return Ok(None);
         }
-        self.domain = domain;
-        Ok(self)
-    }
-
-    /// The catalog or file name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The name with the options that were set; the formula itself for a bare one.
-    pub fn label(&self) -> &str {
-        &self.label
-    }
-
-    /// The comment lines of its file.
-    pub fn comments(&self) -> &[String] {
-        &self.comments
-    }
-
-    /// How many coordinates.
-    pub fn dim(&self) -> u32 {
-        self.domain.dim() as u32
-    }
-
-    /// The box.
-    pub fn domain(&self) -> &Domain {
-        &self.domain
-    }
-
-    /// Known global minima; their values agree.
-    pub fn minima(&self) -> &[KnownMinimum] {
-        &self.minima
-    }
-
-    /// Options and their values.
-    pub fn options(&self) -> &[(String, f64)] {
-        &self.options
-    }
-
-    /// The formula's graph, as written; `value` and `gradient` are nodes of it.
-    pub fn graph(&self) -> &Graph {
-        &self.graph
-    }
-
-    /// The value's node.
-    pub fn value_node(&self) -> NodeId {
-        self.value
-    }
-
-    /// The gradient's node: over the parameters, or a scalar where all coordinates share it.
-    pub fn gradient_node(&self) -> NodeId {
-        self.gradient
-    }
-
-    /// Value and gradient at one point, by the reference evaluator in `f64`.
-    ///
-    /// # Panics
-    /// Where `x` has another length than [`Surface::dim`].
-    pub fn evaluate(&self, x: &[f64]) -> (f64, Vec<f64>) {
-        assert_eq!(x.len(), self.dim() as usize, "a point has one coordinate for each dimension");
-        let inputs = Inputs { x, ..Inputs::default() };
-        let mut out = evaluate::<f64>(&self.graph, &[self.value, self.gradient], &inputs);
-        let gradient = spread(out.swap_remove(1), x.len());
-        (out[0][0], gradient)
-    }
-
-    /// The symmetric matrix of second derivatives at one point, row-major, in `f64` (forward over reverse).
-    ///
-    /// # Panics
-    /// Where `x` has another length than [`Surface::dim`].
-    pub fn hessian(&self, x: &[f64]) -> Vec<f64> {
-        use crate::graph::Dual;
-        let n = x.len();
-        assert_eq!(n, self.dim() as usize, "a point has one coordinate for each dimension");
-        let mut hessian = vec![0.0; n * n];
-        for i in 0..n {
-            let seeded: Vec<Dual> =
-                x.iter().enumerate().map(|(j, &value)| Dual { value, slope: f64::from(u8::from(i == j)) }).collect();
-            let inputs = Inputs { x: &seeded, ..Inputs::default() };
-            let row = spread(evaluate::<Dual>(&self.graph, &[self.gradient], &inputs).swap_remove(0), n);
-            for (j, d) in row.iter().enumerate() {
-                hessian[i * n + j] = d.slope;
-            }
+        let widths = self.parsed.data.iter().map(|d| elaborator.width(d)).collect::<Result<Vec<_>, _>>()?;
+        let columns: u32 = widths.iter().map(|w| w.unwrap_or(1)).sum();
+        let Some(rows) = self.given.rows_of(columns as usize) else {
+            let names = self.parsed.data.iter().map(|d| d.name.text.clone()).collect();
+            return Err(Error::TableMissing { surface: self.name.clone(), names });
+        };
+        elaborator.set_rows(Axis::rows(rows.rows));
+        let mut first = 0;
+        for (data, width) in self.parsed.data.iter().zip(widths) {
+            elaborator.define_data(&data.name.text, first, width);
+            first += width.unwrap_or(1);
         }
-        for i in 0..n {
-            for j in 0..i {
-                let mean = 0.5 * (hessian[i * n + j] + hessian[j * n + i]);
-                hessian[i * n + j] = mean;
-                hessian[j * n + i] = mean;
-            }
+        if columns != rows.columns {
+            return Err(Error::TableWidth { surface: self.name.clone(), expected: columns, found: rows.columns });
         }
-        hessian
+        Ok(Some(rows))
     }
 }
 
-/// A gradient that is the same for all coordinates, written out.
-fn spread<S: Copy>(values: Vec<S>, n: usize) -> Vec<S> {
-    if values.len() == 1 && n != 1 { vec![values[0]; n] } else { values }
+/// A dimension's length where the free one is `n`.
+fn length(dim: &Dim, n: u32) -> u32 {
+    match *dim {
+        Dim::Free { .. } => n,
+        Dim::Fixed { value, .. } => value,
+    }
 }
 
 impl Elaborator<'_> {
@@ -523,11 +368,64 @@ impl Elaborator<'_> {
         self.define(name, node);
     }
 
-    /// Gives a name a part of the parameter vector: a scalar, or `size` coordinates from `offset`.
-    fn define_parameter(&mut self, name: &str, x: NodeId, total: u32, offset: u32, size: Option<u32>) {
-        let to = size.map(Axis::vector);
-        let node = self.graph_mut().view(x, Axis::vector(total), offset as i32, 1, to);
+    /// Gives a name a part of the parameter vector from `offset`: a scalar, a vector, or a matrix row by row.
+    fn define_parameter(&mut self, name: &str, x: NodeId, total: u32, offset: u32, dims: &[u32]) {
+        let size = dims.iter().product();
+        let to = (!dims.is_empty()).then_some(Axis::vector(size));
+        let graph = self.graph_mut();
+        let mut node = graph.view(x, Axis::vector(total), offset as i32, 1, to);
+        if let [rows, columns] = *dims {
+            node = graph.split(node, Axis::vector(size), Axis::vector(rows), Axis::column(columns));
+        }
         self.define(name, node);
+    }
+
+    /// How many columns a `data` name takes; `None` for a single number a row.
+    fn width(&mut self, data: &Shaped) -> Result<Option<u32>, Box<Diagnostic>> {
+        match &data.dims[..] {
+            [] => Ok(None),
+            [size] => self.size(size).map(Some),
+            [_, second, ..] => {
+                let kind = DiagnosticKind::NotAvailable { what: "a matrix in each row".to_owned() };
+                Err(Box::new(self.diagnostic(second.span, kind)))
+            }
+        }
+    }
+
+    fn size(&mut self, expr: &Expr) -> Result<u32, Box<Diagnostic>> {
+        let value = self.constant(expr, "a size")?;
+        if value < 1.0 || value != value.round() || value > f64::from(MAX_DIM) {
+            return Err(Box::new(self.diagnostic(expr.span, DiagnosticKind::ExpectedInteger { value })));
+        }
+        Ok(value as u32)
+    }
+
+    fn define_data(&mut self, name: &str, first: u32, width: Option<u32>) {
+        let Some(row) = self.rows() else { return };
+        let axes = Axes::new([row].into_iter().chain(width.map(Axis::vector))).unwrap_or(Axes::one(row));
+        let node = self.graph_mut().input(Input::Data(first), axes);
+        self.define(name, node);
+    }
+
+    fn define_matrix(&mut self, name: &str, dims: &[u32], given: Matrix) -> Result<(), Error> {
+        let fits = match dims[..] {
+            [len] => given.rows.min(given.columns) == 1 && given.values.len() == len as usize,
+            [rows, columns] => (rows as usize, columns as usize) == (given.rows, given.columns),
+            _ => dims.is_empty() && given.values.len() == 1,
+        };
+        if !fits {
+            let expected = dims.iter().map(u32::to_string).collect::<Vec<_>>().join(" × ");
+            let found = format!("{} × {}", given.rows, given.columns);
+            return Err(Error::MatrixSize { name: name.to_owned(), expected, found });
+        }
+        let axes = match dims[..] {
+            [] => Axes::SCALAR,
+            [len] => Axes::one(Axis::vector(len)),
+            [_, columns, ..] => Axes::new([Axis::vector(dims[0]), Axis::column(columns)]).unwrap_or(Axes::SCALAR),
+        };
+        let node = self.graph_mut().table(given.values, axes);
+        self.define(name, node);
+        Ok(())
     }
 
     /// A constant vector of `size`, or a constant scalar repeated.
