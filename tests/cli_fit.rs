@@ -268,5 +268,7 @@ fn bad_requests_are_told() {
         mistake(folder, 78, &args);
     }
     let never = ["--data", "decay.csv", "--y", "y", "--model", "log(-1 - a^2) + t", "--box", "a=0:1"];
+    let zero = ["--data", "decay.csv", "--y", "log(t)", "--model", "a*y", "--box", "a=0:1"];
+    assert!(mistake(folder, 65, &zero).contains("--y `log(t)` is -inf in row 1 of decay.csv"));
     assert!(mistake(folder, 65, &never).contains("not finite at any of the 100 starts"));
 }

@@ -66,6 +66,7 @@ impl Failure {
         match self {
             Failure::Library(error) => error.exit_code(),
             Failure::Box { .. } | Failure::BoxCount { .. } | Failure::UnknownEntry { .. } => 2,
+            Failure::Fit(FitMistake::NotFinite { .. }) => 65,
             Failure::Fit(_) | Failure::OutputForm { .. } | Failure::OutputTwice { .. } => 2,
             Failure::Points { source: StartsError::Read { .. }, .. } => 66,
             Failure::Points { .. } => 65,

@@ -55,16 +55,23 @@ pub(super) struct LabelsBuilder {
 
 impl LabelsBuilder {
     pub(super) fn push(&mut self, text: &str) {
-        let key = match self.index.get(text) {
-            Some(&key) => key,
-            None => {
-                let key = self.labels.names.len() as u32;
-                self.labels.names.push(text.to_owned());
-                self.index.insert(text.to_owned(), key);
-                key
-            }
-        };
+        let key = self.key(text);
         self.labels.keys.push(key);
+    }
+
+    fn key(&mut self, text: &str) -> u32 {
+        if let Some(&key) = self.index.get(text) {
+            return key;
+        }
+        let key = self.labels.names.len() as u32;
+        self.labels.names.push(text.to_owned());
+        self.index.insert(text.to_owned(), key);
+        key
+    }
+
+    fn append(&mut self, part: Labels) {
+        let keys: Vec<u32> = part.names.iter().map(|name| self.key(name)).collect();
+        self.labels.keys.extend(part.keys.iter().map(|&key| keys[key as usize]));
     }
 
     pub(super) fn finish(self) -> Labels {
@@ -158,8 +165,25 @@ pub(super) struct ColumnBuilder {
 }
 
 impl ColumnBuilder {
-    pub(super) fn new(name: String, wanted: Wanted) -> ColumnBuilder {
-        ColumnBuilder { name, wanted, values: Vec::new(), bad: None, labels: LabelsBuilder::default() }
+    pub(super) fn new(name: &str, wanted: Wanted) -> ColumnBuilder {
+        let (name, labels) = (name.to_owned(), LabelsBuilder::default());
+        ColumnBuilder { name, wanted, values: Vec::new(), bad: None, labels }
+    }
+
+    /// An empty one for the same column, that reads what is still of interest.
+    pub(super) fn like(&self) -> ColumnBuilder {
+        let numbers = self.wanted.numbers && self.bad.is_none();
+        ColumnBuilder::new(&self.name, Wanted { numbers, ..self.wanted })
+    }
+
+    /// Adds the rows of another one, which begin after so many.
+    pub(super) fn append(&mut self, part: ColumnBuilder, rows: u64) {
+        match part.bad {
+            Some((place, cell)) if self.bad.is_none() => self.fail(Place { row: place.row + rows, ..place }, cell),
+            _ if self.bad.is_none() => self.values.extend(part.values),
+            _ => {}
+        }
+        self.labels.append(part.labels.finish());
     }
 
     /// Adds a cell of a text file. What follows a cell that is no number is not looked at.

@@ -188,7 +188,7 @@ pub enum TableProblem {
 const MOST_LISTED: usize = 12;
 
 fn others(nearest: &Option<String>, columns: &[String]) -> String {
-    let nearest = nearest.as_ref().map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+    let nearest = nearest.as_ref().map_or(String::new(), |n| format!(" (did you mean `{n}`?)"));
     let named: Vec<&str> = columns.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
     match named.len() {
         0 => nearest,

@@ -63,7 +63,10 @@ fn a_bad_cell_matters_where_its_column_is_asked_for() {
     assert_eq!(column(&table, "w"), "row 1 (line 2), column `w`: `inf` is not a finite number");
     assert_eq!(column(&table, "where"), "row 1 (line 2), column `where`: `here` is not a number");
     assert_eq!(column(&table, "tt"), "there is no column `tt`; there are t, y, z, w, where");
-    assert_eq!(column(&table, "wher"), "there is no column `wher`; did you mean `where`?; there are t, y, z, w, where");
+    assert_eq!(
+        column(&table, "wher"),
+        "there is no column `wher` (did you mean `where`?); there are t, y, z, w, where"
+    );
     assert_eq!(table.labels("t").unwrap_err().problem.to_string(), "column `t` was not read as labels");
     let long = read("long.csv", &format!("t\n{}\n", "é".repeat(99))).unwrap();
     assert_eq!(column(&long, "t"), format!("row 1 (line 2), column `t`: `{}…` is not a number", "é".repeat(40)));
@@ -83,6 +86,27 @@ fn labels_are_text_as_it_stands() {
     assert_eq!(table.labels("of").unwrap().label(1), Some("b"));
     assert!(table.clone().with_labels("of", &["a", "b"]).is_err());
     assert!(table.with_labels("other", &["a"]).is_err());
+}
+
+/// More lines than cores have pieces: whichever core reads a line, it is told as if one had read all.
+#[test]
+fn long_files_are_read_in_pieces() {
+    let mut text = String::from("id,v,w\n# a note\n");
+    (0..5000).for_each(|i| {
+        text += &format!("g{},{i},{}\n{}", i % 7, 0.5 * f64::from(i), if i % 100 == 0 { "\n" } else { "" })
+    });
+    let wanted = |name: &str| if name == "id" { Wanted::LABELS } else { Wanted::NUMBERS };
+    let table = Table::read_with(&Scratch::new("pieces.csv", text.as_bytes()).0, wanted).unwrap();
+    assert_eq!(table.numbers("v").unwrap(), (0..5000).map(f64::from).collect::<Vec<_>>());
+    assert_eq!(table.labels("id").unwrap().names().len(), 7);
+    assert!((0..5000).all(|r| table.labels("id").unwrap().label(r) == Some(&format!("g{}", r % 7))));
+    // Before row 4001 stand the heading, a note, 4000 rows and 40 blank lines.
+    let bad = read("piece.csv", &text.replace(",4000,", ",x,").replace(",4500,", ",,")).unwrap();
+    assert_eq!(column(&bad, "v"), "row 4001 (line 4043), column `v`: `x` is not a number");
+    let short = refused("short.csv", text.replace(",4000,2000\n", ",4000\n").as_bytes());
+    assert_eq!(short, "row 4001 (line 4043) has 2 cells, the heading 3");
+    let quoted = read("late.csv", &text.replace(",4000,2000\n", ",\"4000\",2000\n")).unwrap();
+    assert_eq!(quoted.numbers("v").unwrap()[4000..4002], [4000.0, 4001.0]);
 }
 
 #[test]

@@ -1,36 +1,101 @@
-//! Tables from text: one pass over the file, one row in memory beside the columns.
+//! Tables from text: one pass over the file, a block of it in memory beside the columns.
 
 use super::column::{Column, ColumnBuilder, Wanted};
 use super::error::{Place, TableProblem, shown};
 use super::{Unread, distinct};
-use std::io::BufRead;
+use rayon::prelude::*;
+use std::io::{BufRead, Cursor, Read};
 use std::ops::Range;
 
 /// Line breaks that a row may have in quotes; more, and somebody forgot to close them.
 const MOST_LINES: u64 = 1000;
 
+/// Bytes that are read at a time, and parsed in pieces by all cores.
+const BLOCK: u64 = 16 << 20;
+
 /// Reads all rows.
 pub(super) fn read(file: impl BufRead, mut wanted: impl FnMut(&str) -> Wanted) -> Result<(usize, Vec<Column>), Unread> {
-    let mut rows = Rows::new(file);
+    let mut rows = Rows::new(file, None, 0);
     if !rows.next()? {
         return Err(TableProblem::Empty.into());
     }
     let names = heading(&rows)?;
-    let mut columns: Vec<ColumnBuilder> =
-        names.into_iter().map(|name| ColumnBuilder::new(name.clone(), wanted(&name))).collect();
-    let mut row = 0;
-    while rows.next()? {
-        row += 1;
-        let place = || Place { row, line: Some(rows.first_line) };
-        if rows.cells.len() != columns.len() {
-            let (expected, found) = (columns.len(), rows.cells.len());
-            return Err(TableProblem::Ragged { place: place(), expected, found }.into());
+    let (delimiter, mut lines) = (rows.delimiter, rows.lines);
+    let mut file = rows.file;
+    let mut all =
+        Gathered { columns: names.iter().map(|name| ColumnBuilder::new(name, wanted(name))).collect(), rows: 0 };
+    let mut block = Vec::new();
+    loop {
+        let read = file.by_ref().take(BLOCK).read_to_end(&mut block).map_err(Unread::Io)?;
+        if block.contains(&b'"') {
+            // A quoted line break cannot be told from a row's end without all that comes before.
+            all.gather(Rows::new(Cursor::new(block).chain(file), delimiter, lines))?;
+            break;
         }
-        for (column, cell) in columns.iter_mut().zip(rows.cells()) {
-            column.cell(cell, place);
+        let end = if read == 0 { block.len() } else { block.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1) };
+        all.append(&block[..end], delimiter, &mut lines)?;
+        block.drain(..end);
+        if read == 0 {
+            break;
         }
     }
-    Ok((row as usize, columns.into_iter().map(ColumnBuilder::finish).collect()))
+    Ok((all.rows as usize, all.columns.into_iter().map(ColumnBuilder::finish).collect()))
+}
+
+/// What has been read.
+struct Gathered {
+    columns: Vec<ColumnBuilder>,
+    rows: u64,
+}
+
+impl Gathered {
+    /// Adds whole lines without quotes, which all cores parse.
+    fn append(&mut self, mut text: &[u8], delimiter: Option<u8>, lines: &mut u64) -> Result<(), Unread> {
+        let share = text.len() / (2 * rayon::current_num_threads()) + 1;
+        let mut pieces = Vec::new();
+        while !text.is_empty() {
+            let from = share.min(text.len()) - 1;
+            let end = text[from..].iter().position(|&b| b == b'\n').map_or(text.len(), |at| from + at + 1);
+            let (piece, rest) = text.split_at(end);
+            pieces.push((piece, *lines));
+            *lines += piece.iter().filter(|&&b| b == b'\n').count() as u64;
+            text = rest;
+        }
+        let parse = |(piece, lines): (&[u8], u64)| {
+            let mut part = Gathered { columns: self.columns.iter().map(ColumnBuilder::like).collect(), rows: 0 };
+            let done = part.gather(Rows::new(piece, delimiter, lines));
+            (part, done)
+        };
+        let parts: Vec<(Gathered, Result<(), Unread>)> = pieces.into_par_iter().map(parse).collect();
+        for (part, done) in parts {
+            if let Err(Unread::Table(TableProblem::Ragged { mut place, expected, found })) = done {
+                place.row += self.rows;
+                return Err(TableProblem::Ragged { place, expected, found }.into());
+            }
+            done?;
+            for (column, part) in self.columns.iter_mut().zip(part.columns) {
+                column.append(part, self.rows);
+            }
+            self.rows += part.rows;
+        }
+        Ok(())
+    }
+
+    /// Adds all rows that there are.
+    fn gather(&mut self, mut rows: Rows<impl BufRead>) -> Result<(), Unread> {
+        while rows.next()? {
+            self.rows += 1;
+            let place = || Place { row: self.rows, line: Some(rows.first_line) };
+            if rows.cells.len() != self.columns.len() {
+                let (expected, found) = (self.columns.len(), rows.cells.len());
+                return Err(TableProblem::Ragged { place: place(), expected, found }.into());
+            }
+            for (column, cell) in self.columns.iter_mut().zip(rows.cells()) {
+                column.cell(cell, place);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The names in the first row.
@@ -62,9 +127,10 @@ struct Rows<F> {
 }
 
 impl<F: BufRead> Rows<F> {
-    fn new(file: F) -> Rows<F> {
+    /// Rows that follow so many lines; the heading tells the delimiter where nobody does.
+    fn new(file: F, delimiter: Option<u8>, lines: u64) -> Rows<F> {
         let (line, unquoted, cells) = (Vec::new(), Vec::new(), Vec::new());
-        Rows { file, delimiter: None, line, unquoted, cells, quoted: false, lines: 0, first_line: 0 }
+        Rows { file, delimiter, line, unquoted, cells, quoted: false, lines, first_line: 0 }
     }
 
     fn cells(&self) -> impl Iterator<Item = &[u8]> {

@@ -79,6 +79,18 @@ pub enum FitMistake {
     /// All parameters are fixed.
     #[error("--fix leaves no parameter to find")]
     AllFixed,
+    /// A row at which what is modelled is not finite.
+    #[error("--y `{text}` is {value} in row {row} of {data}: it must be finite in every row")]
+    NotFinite {
+        /// The formula.
+        text: String,
+        /// NaN or an infinity.
+        value: f64,
+        /// The row, counted from 1.
+        row: usize,
+        /// The table.
+        data: String,
+    },
     /// Formulas without columns.
     #[error("neither --y nor --model reads a column of {data}; it has {}", columns.join(", "))]
     NoColumns {

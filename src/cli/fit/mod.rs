@@ -163,7 +163,7 @@ fn one(
     let data = request.data()?;
     let fit = request.fit(args, &data)?;
     let start = Instant::now();
-    let fitted = fit.run()?;
+    let fitted = fit.run().map_err(|error| view::blame(args, request, &data, error))?;
     let taken = start.elapsed().as_secs_f64();
     interrupt::check()?;
     let seen = view::Seen::new(args, request, &data, &fitted)?;

@@ -28,6 +28,8 @@ pub struct Request {
     pub columns: Vec<(String, String)>,
     /// Which of `columns` the model reads.
     pub predictors: Vec<usize>,
+    /// Whether --y reads columns alone.
+    pub y_is_data: bool,
     /// What is made small.
     pub residuals: Residuals,
     loss: Loss,
@@ -137,7 +139,8 @@ impl Request {
         let residuals = Residuals::parse(&args.model, &args.y, &parameters, &known)?;
         let predictors = (0..columns.len()).filter(|&i| in_model.contains(&columns[i].0)).collect();
         let boxes = parameters.iter().map(boxed).collect();
-        Ok(Request { table, read, parameters, columns, predictors, residuals, loss, boxes, starts, fixed })
+        let y_is_data = !in_y.iter().any(|name| parameters.contains(name));
+        Ok(Request { table, read, parameters, columns, predictors, y_is_data, residuals, loss, boxes, starts, fixed })
     }
 
     /// The columns that the formulas read, as [`Residuals`] has them.

@@ -1,9 +1,10 @@
 //! What a fit looks like: values for its picture, and a file of its rows.
 
-use super::FitArgs;
 use super::request::Request;
+use super::{FitArgs, FitMistake};
 use crate::cli::Failure;
-use catchment::fit::{Curve, Fitted, Stop};
+use catchment::Error;
+use catchment::fit::{Curve, FitError, Fitted, Stop};
 use catchment::report::Cells;
 use catchment::report::picture::FitView;
 
@@ -82,6 +83,21 @@ impl Seen {
             curves: &self.curves,
             residual_sd,
         }
+    }
+}
+
+/// Why no start has finite residuals, where --y itself is to blame.
+pub fn blame(args: &FitArgs, request: &Request, data: &[&[f64]], error: Error) -> Failure {
+    let Error::Fit(FitError::NoFiniteStart { .. }) = error else { return error.into() };
+    let Ok(formulas) = Formulas::new(args, request) else { return error.into() };
+    let ones = vec![1.0; request.parameters.len()];
+    let mut values = (0..request.table.rows()).map(|row| (row, formulas.y.at(&point(&ones, data, row))));
+    match values.find(|(_, value)| !value.is_finite()) {
+        Some((row, value)) if request.y_is_data => {
+            let (text, data) = (args.y.clone(), args.data.display().to_string());
+            FitMistake::NotFinite { text, value, row: row + 1, data }.into()
+        }
+        _ => error.into(),
     }
 }
 
