@@ -3,9 +3,14 @@
 mod support;
 
 use catchment::graph::{Bounded, Graph, Inputs, NodeId, Scalar, evaluate};
+use catchment::kernel::{Kernel, Outputs, lower_nest, lower_straight};
+use catchment::step::Evaluation;
 use catchment::{Given, Precision, Rows, Surface, SurfaceText};
 use std::sync::Arc;
-use support::{bounds::element, engines};
+use support::bounds::{Rounded, Running, element};
+use support::interpreter::Lane;
+use support::report::Report;
+use support::{checks, engines};
 
 /// Surfaces over tables of the columns that they declare.
 const SURFACES: &[(&str, &str)] = &[
@@ -31,6 +36,46 @@ const SURFACES: &[(&str, &str)] = &[
     (
         "left",
         "W[3, 2] in [-1, 1]\ndata u[3]\n\nq = u @ W\nmean_rows(q[0]^2 + q[1] + sum(transpose(W) @ u) + sum(W @ transpose(W)))\n",
+    ),
+];
+
+/// Surfaces whose straight code is long: wide layers, long vectors, constant matrices.
+const LARGE: &[(&str, &str)] = &[
+    (
+        "network",
+        "W[24, 2] in [-1, 1]; b[24] in [-1, 1]; V[20, 24] in [-1, 1]; c[20] in [-1, 1]; v[20] in [-1, 1]; d in [-1, 1]\n\
+         data u[2], y\n\n\
+         h = tanh(W @ u + b)\nk = tanh(V @ h + c)\nmean_rows((v @ k + d - y)^2) + 0.001*sum(V^2)\n",
+    ),
+    (
+        "rectified",
+        "W[12, 3] in [-1, 1]; b[12] in [-1, 1]; V[10, 12] in [-1, 1]; c[10] in [-1, 1]\ndata u[3], y\n\n\
+         k = relu(V @ relu(W @ u + b) + c)\nmean_rows((sum(k) - y)^2) + sum(V @ transpose(V))\n",
+    ),
+    ("weights", "x[100] in [-1, 1]\ndata u[100], y\n\nmean_rows((u @ x - y)^2) + 0.01*sum(abs(x))\n"),
+    (
+        "softmax",
+        "W[11, 9] in [-1, 1]\ndata u[9], y\n\n\
+         z = W @ u\nmean_rows(log(sum(exp(z - max(z)))) + max(z) - y*z[3])\n",
+    ),
+    (
+        "shifted",
+        "x[40] in [-1, 1]\ndata u[20], y\n\n\
+         z = x[1:] - x[:-1]^2\nmean_rows(sum((u*z[:20] + tanh(x[::2]))^2) + y*sum(cumsum(u*x[20:]))) + sum(z^2)\n",
+    ),
+    (
+        "products",
+        "x[12] in [0.5, 1.5]\ndata u[12]\n\nmean_rows(prod(x + 0.1*u) + sum(j in range(0, 12): tanh(x[j]*u[j])))\n",
+    ),
+    (
+        "passes",
+        "x[30] in [-1, 1]\ndata u[30]\n\n\
+         mu = mean_rows(u)\nz = exp(x)\nsum_rows(sum((u - mu)*z)^2)/30 + sum_rows(sum(tanh(u*x - mu)))\n",
+    ),
+    (
+        "crossed",
+        "A[10, 13] in [-1, 1]; x[10] in [-1, 1]\ndata u[13]\n\n\
+         B = transpose(A) @ A\nmean_rows((u @ B @ u)^2 + sum(tanh(x @ A + u))) + sum(tanh(A)^2)\n",
     ),
 ];
 
@@ -118,4 +163,40 @@ fn engines_agree_with_the_reference() {
             }
         }
     }
+}
+
+/// Both forms of a graph, by name.
+fn kernels(graph: &Graph, outputs: &Outputs, dim: u32) -> Vec<(&'static str, Kernel)> {
+    let straight = lower_straight(graph, outputs, dim, 20_000).map(|k| ("straight", k));
+    let loops = lower_nest(graph, outputs, dim).map(|k| ("loops", k));
+    straight.into_iter().chain(loops).collect()
+}
+
+/// A lane at a point of a surface over a table.
+fn lane_at(surface: &Surface, x: &[f64]) -> Lane<Rounded> {
+    let exact = |v: &[f64]| v.iter().map(|&v| Rounded::exact(v)).collect::<Vec<_>>();
+    let rows = surface.table().unwrap();
+    Lane { data: exact(&rows.values), columns: rows.columns as usize, ..Lane::at(exact(x)) }
+}
+
+#[test]
+fn kernels_equal_their_graphs() {
+    let mut report = Report::new("kernels over rows");
+    for &(name, text) in SURFACES.iter().chain(LARGE) {
+        for rows in [1, 7, 1025] {
+            let surface = surface(name, text, rows);
+            let evaluation = Evaluation::new(&surface);
+            let outputs = evaluation.outputs(true);
+            let forms = kernels(&evaluation.graph, &outputs, surface.dim());
+            assert!(forms.iter().any(|f| f.0 == "loops"), "{name}: no loops");
+            for (form, kernel) in forms {
+                for x in points(&surface, 2).chunks(surface.dim() as usize) {
+                    let row = format!("{name} {rows} rows {form}");
+                    let lane = lane_at(&surface, x);
+                    checks::kernel(&mut report, &row, &kernel, &evaluation.graph, &outputs, &lane, 0);
+                }
+            }
+        }
+    }
+    report.finish(5_000);
 }
