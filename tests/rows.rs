@@ -8,7 +8,7 @@ use catchment::step::Evaluation;
 use catchment::{Given, Precision, Rows, Surface, SurfaceText};
 use std::sync::Arc;
 use support::bounds::{Rounded, Running, element};
-use support::interpreter::Lane;
+use support::interpreter::{Lane, interpret};
 use support::report::Report;
 use support::{checks, engines};
 
@@ -162,6 +162,41 @@ fn engines_agree_with_the_reference() {
                 }
             }
         }
+    }
+}
+
+/// Arithmetic that the looped form executes for one row more.
+fn operations_a_row(name: &str, text: &str) -> f64 {
+    let executed = |rows: usize| {
+        let surface = surface(name, text, rows);
+        let evaluation = Evaluation::new(&surface);
+        let kernel = lower_nest(&evaluation.graph, &evaluation.outputs(true), surface.dim()).unwrap();
+        let rows = surface.table().unwrap();
+        let x = points(&surface, 1);
+        let lane = Lane { data: rows.values.clone(), columns: rows.columns as usize, ..Lane::at(x) };
+        interpret(&kernel, &lane).operations as f64
+    };
+    (executed(5) - executed(1)) / 4.0
+}
+
+#[test]
+fn loops_execute_what_the_textbook_says() {
+    // Forward, and backward once for the weights and once for the layer below: three multiply-adds a weight and row.
+    let layers = |widths: &[usize]| widths.windows(2).map(|w| w[0] * w[1]).sum::<usize>() as f64;
+    let network = "W[64, 2] in [-1, 1]; b[64] in [-1, 1]; V[64, 64] in [-1, 1]; c[64] in [-1, 1]; v[64] in [-1, 1]\n\
+                   d in [-1, 1]\ndata u[2], y\n\n\
+                   mean_rows((v @ tanh(V @ tanh(W @ u + b) + c) + d - y)^2)\n";
+    let rectified = network.replace("tanh", "relu");
+    let linear = "x[1000] in [-1, 1]\ndata u[1000], y\n\nmean_rows((u @ x - y)^2)\n";
+    for (name, text, weights, passes) in [
+        ("network", network, layers(&[2, 64, 64, 1]), 3.0),
+        ("rectified", &rectified, layers(&[2, 64, 64, 1]), 3.0),
+        ("linear", linear, 1000.0, 2.0),
+    ] {
+        let multiply_adds = operations_a_row(name, text) / 2.0;
+        let textbook = passes * weights;
+        println!("{name}: {multiply_adds} multiply-adds a row, {:.2} of the textbook's", multiply_adds / textbook);
+        assert!(multiply_adds < 1.5 * textbook, "{name}: {multiply_adds} for {textbook}");
     }
 }
 
