@@ -12,6 +12,7 @@ mod keep;
 mod loops;
 mod place;
 mod pull;
+mod regroup;
 mod rows;
 mod schedule;
 
@@ -92,6 +93,13 @@ struct Nest<'g> {
 
 /// Lowers to loops; `None` where a step would need arrays larger than any device should hold for one restart.
 pub fn lower_nest(graph: &Graph, outputs: &Outputs, dim: u32) -> Option<Kernel> {
+    if let Some((graph, outputs)) = regroup::regrouped(graph, outputs) {
+        return lowered(&graph, &outputs, dim);
+    }
+    lowered(graph, outputs, dim)
+}
+
+fn lowered(graph: &Graph, outputs: &Outputs, dim: u32) -> Option<Kernel> {
     let mut forced = HashSet::new();
     loop {
         match Nest::new(graph, outputs.rows).lower(outputs, dim, &forced) {

@@ -129,21 +129,8 @@ impl Stages {
 /// # Errors
 /// A dear array that the first loop does not compute place by place.
 pub(super) fn share(graph: &Graph, ids: &[NodeId], sites: &Sites, schedules: &mut [&mut Schedule]) -> Lowered<()> {
-    // Which loops pull a node.
-    let mut pulls: HashMap<NodeId, Vec<(usize, Key)>> = HashMap::new();
-    let mut record = |key: (usize, Key), roots: Vec<NodeId>| {
-        let mut seen = vec![false; graph.len()];
-        let mut todo = roots;
-        while let Some(id) = todo.pop() {
-            if std::mem::replace(&mut seen[id.index()], true) {
-                continue;
-            }
-            pulls.entry(id).or_default().push(key.clone());
-            if !sites.own(graph, id) {
-                todo.extend(graph.arguments(id));
-            }
-        }
-    };
+    // Which loops pull a node: those of the nodes that use it, and of a kept one the loop that keeps it.
+    let mut pulls: Vec<Vec<(usize, Key)>> = vec![Vec::new(); graph.len()];
     for (number, schedule) in schedules.iter().enumerate() {
         for (key, group) in &schedule.groups {
             let mut roots: Vec<NodeId> = group.sums.iter().map(|s| s.item).collect();
@@ -153,51 +140,60 @@ pub(super) fn share(graph: &Graph, ids: &[NodeId], sites: &Sites, schedules: &mu
                     _ => roots.push(write.pull),
                 }
             }
-            record((number, key.clone()), roots);
+            roots.into_iter().for_each(|id| pulls[id.index()].push((number, key.clone())));
         }
         for (&at, list) in &schedule.scans {
             for &id in list {
-                let lens = sites.loops(graph, id).unwrap_or_default().iter().map(|a| a.len).collect();
-                record((number, (at, lens)), graph.arguments(id).collect());
+                let lens: Vec<u32> = sites.loops(graph, id).unwrap_or_default().iter().map(|a| a.len).collect();
+                graph.arguments(id).for_each(|a| pulls[a.index()].push((number, (at, lens.clone()))));
             }
         }
     }
-    for &id in ids {
-        let axes: Vec<Axis> = graph.axes(id).within_row().iter().collect();
-        if axes.is_empty() || graph.is_boolean(id) || sites.own(graph, id) {
+    for &id in ids.iter().rev() {
+        let mut loops = std::mem::take(&mut pulls[id.index()]);
+        if sites.own(graph, id) {
             continue;
         }
-        let mut loops = pulls.get(&id).cloned().unwrap_or_default();
         loops.sort_unstable();
         loops.dedup();
-        if loops.len() < 2 {
+        let Some((number, key)) = keeper(graph, ids, id, &loops) else {
+            graph.arguments(id).for_each(|a| pulls[a.index()].extend(loops.iter().cloned()));
             continue;
-        }
-        let reduced = matches!(graph.node(id), Node::Reduce(_, _, axis) if axis.len > WRITTEN_OUT);
-        let dear = match graph.node(id) {
-            Node::Unary(op, _) => op.cost() >= WORTH_KEEPING,
-            Node::Binary(op, _, b) => op.cost() >= WORTH_KEEPING && graph.constant_value(b).is_none(),
-            _ => reduced,
         };
-        // A value that is compared with its own extremum must be the very same value.
-        let compared = matches!(graph.node(id), Node::Unary(..) | Node::Binary(..) | Node::Select(..))
-            && ids
-                .iter()
-                .any(|&r| matches!(graph.node(r), Node::Reduce(Reduction::Min | Reduction::Max, a, _) if a == id));
-        if !(dear || compared) {
-            continue;
-        }
-        let (number, key) = &loops[0];
+        let axes: Vec<Axis> = graph.axes(id).within_row().iter().collect();
         let lens: Vec<u32> = axes.iter().map(|a| a.len).collect();
         match schedules[*number].groups.get_mut(key) {
             Some(group) if key.1 == lens && group.sums.iter().all(|s| axes == [s.axis]) => {
+                graph.arguments(id).for_each(|a| pulls[a.index()].push((*number, key.clone())));
                 group.kept.push(Write { holds: Some(id), pull: id, axes, array: None, adds: false });
             }
-            _ if reduced || compared => return Err(Undecided(id)),
-            _ => {}
+            _ if !matches!(graph.node(id), Node::Unary(..) | Node::Binary(..)) || compared(graph, ids, id) => {
+                return Err(Undecided(id));
+            }
+            _ => graph.arguments(id).for_each(|a| pulls[a.index()].extend(loops.iter().cloned())),
         }
     }
     Ok(())
+}
+
+/// The loop that should keep a node, if any should: the first of several that pull a dear one.
+fn keeper<'k>(graph: &Graph, ids: &[NodeId], id: NodeId, loops: &'k [(usize, Key)]) -> Option<&'k (usize, Key)> {
+    if loops.len() < 2 || graph.axes(id).within_row().is_scalar() || graph.is_boolean(id) {
+        return None;
+    }
+    let dear = match graph.node(id) {
+        Node::Unary(op, _) => op.cost() >= WORTH_KEEPING,
+        Node::Binary(op, _, b) => op.cost() >= WORTH_KEEPING && graph.constant_value(b).is_none(),
+        Node::Reduce(_, _, axis) => axis.len > WRITTEN_OUT,
+        _ => false,
+    };
+    (dear || compared(graph, ids, id)).then(|| &loops[0])
+}
+
+/// Whether a value is compared with its own extremum: then it must be the very same value.
+fn compared(graph: &Graph, ids: &[NodeId], id: NodeId) -> bool {
+    let extremum = |r: NodeId| matches!(graph.node(r), Node::Reduce(Reduction::Min | Reduction::Max, a, _) if a == id);
+    matches!(graph.node(id), Node::Unary(..) | Node::Binary(..) | Node::Select(..)) && ids.iter().any(|&r| extremum(r))
 }
 
 /// Where the axes of a loop stand.
