@@ -202,9 +202,11 @@ impl<F: Lane> Places<'_, F> {
     fn index(&self, operand: Operand, counters: &[u32]) -> usize {
         let mut place = operand.base;
         for (var, step) in operand.terms {
-            if step != 0 {
-                place += step * counters[var as usize] as i32;
+            // Terms that are not there stand last.
+            if step == 0 {
+                break;
             }
+            place += step * counters[var as usize] as i32;
         }
         place as usize
     }

@@ -5,7 +5,7 @@
 //! reads what was there. Registers are given out by last use.
 
 use super::lane::Lane;
-use crate::graph::{Binary, Law, Unary};
+use crate::graph::{Binary, Law, MAX_RANK, Unary};
 use crate::kernel::{Array, Index, Instruction, Kernel, Statement, ValueId};
 use std::collections::HashMap;
 
@@ -31,12 +31,12 @@ pub(crate) enum Space {
 pub(crate) struct Operand {
     pub(super) space: Space,
     pub(super) base: i32,
-    pub(super) terms: [(u32, i32); 3],
+    pub(super) terms: [(u32, i32); MAX_RANK],
 }
 
 impl Operand {
     fn fixed(space: Space, base: usize) -> Operand {
-        Operand { space, base: base as i32, terms: [(0, 0); 3] }
+        Operand { space, base: base as i32, terms: [(0, 0); MAX_RANK] }
     }
 
     fn indexed(space: Space, base: usize, index: Index) -> Operand {
@@ -472,7 +472,7 @@ impl<F: Lane> Compiler<'_, F> {
 
     /// Lets the operation that makes `a` write to `to` instead, if nothing behind it reads either.
     fn retarget(&mut self, a: Operand, to: Operand) -> bool {
-        if a.space != Space::Row || a.terms != [(0, 0); 3] {
+        if a.space != Space::Row || a.terms != [(0, 0); MAX_RANK] {
             return false;
         }
         for op in self.ops.iter_mut().rev() {

@@ -36,8 +36,7 @@ impl RowLoop {
         if rows.picked {
             return Instruction::Picked(column);
         }
-        let row = Index { terms: [(self.row(), rows.columns as i32), (0, 0), (0, 0)], offset: 0 };
-        Instruction::Data(row.plus(column, 1))
+        Instruction::Data(Index::moving(0, self.row(), rows.columns as i32).plus(column, 1))
     }
 
     /// The counter of rows.
@@ -106,39 +105,42 @@ impl Builder {
         }
         let nest = RowLoop { loops, level: self.frames.len() - 1 };
         if rows.picked {
-            let draw = Index { offset: 0, terms: [(nest.row(), 1), (0, 0), (0, 0)] };
+            let draw = Index::moving(0, nest.row(), 1);
             self.frames[nest.level].statements.push(Statement::Pick(draw));
         }
         nest
     }
 
     /// Closes the loop over rows; gives the sums of what each turn adds.
-    pub(super) fn close_rows(&mut self, nest: RowLoop, items: Vec<ValueId>) -> Vec<ValueId> {
-        let zero = self.constant(0.0);
-        let mut items = items;
-        for (var, count, block) in nest.loops.into_iter().rev() {
+    pub(super) fn close_rows(&mut self, mut nest: RowLoop, mut items: Vec<ValueId>) -> Vec<ValueId> {
+        while nest.depth() > 0 {
+            let (sums, statement) = self.close_innermost(&mut nest, items);
             let level = self.frames.len() - 1;
-            let carried: Vec<Carried> = items
-                .iter()
-                .map(|&item| {
-                    let value = self.fresh(Type::Number, level);
-                    Carried { value, init: zero, next: self.binary(Binary::Add, value, item) }
-                })
-                .collect();
-            let body = self.frames.pop().map(|f| f.statements).unwrap_or_default();
-            items = carried.iter().map(|c| c.value).collect();
-            for &value in &items {
-                self.settle(value, level - 1);
-            }
-            self.frames[level - 1].statements.push(Statement::Loop(Box::new(Loop {
-                var,
-                count,
-                block,
-                carried,
-                body,
-            })));
+            self.frames[level].statements.push(statement);
+            items = sums;
         }
         items
+    }
+
+    /// Closes the innermost loop of a loop over rows, and gives the sums of what each of its turns adds and the loop itself,
+    /// which belongs where the builder now is.
+    pub(super) fn close_innermost(&mut self, nest: &mut RowLoop, items: Vec<ValueId>) -> (Vec<ValueId>, Statement) {
+        let (var, count, block) = nest.loops.pop().unwrap_or_default();
+        let zero = self.constant(0.0);
+        let level = self.frames.len() - 1;
+        let carried: Vec<Carried> = items
+            .iter()
+            .map(|&item| {
+                let value = self.fresh(Type::Number, level);
+                Carried { value, init: zero, next: self.binary(Binary::Add, value, item) }
+            })
+            .collect();
+        let body = self.frames.pop().map(|f| f.statements).unwrap_or_default();
+        let sums: Vec<ValueId> = carried.iter().map(|c| c.value).collect();
+        for &value in &sums {
+            self.settle(value, level - 1);
+        }
+        (sums, Statement::Loop(Box::new(Loop { var, count, block, carried, body })))
     }
 
     pub(super) fn constant_of(&self, value: ValueId) -> Option<f64> {

@@ -26,14 +26,15 @@ pub(super) struct Cuts {
     at: BTreeSet<u32>,
     /// Places a turn.
     pub(super) period: u32,
-    /// Whether a state is read at another place than the loop's own.
-    pub(super) crosses: bool,
-    seen: HashSet<(NodeId, Vec<(Axis, Relation)>)>,
+    seen: HashSet<Step>,
 }
+
+/// A node on the way, where its axes stand, and where a matrix that is read row by row stands.
+type Step = (NodeId, Vec<(Axis, Relation)>, Option<(Axis, Axis, Relation)>);
 
 impl Cuts {
     pub(super) fn new(len: u32) -> Cuts {
-        Cuts { len, at: BTreeSet::new(), period: 1, crosses: false, seen: HashSet::new() }
+        Cuts { len, at: BTreeSet::new(), period: 1, seen: HashSet::new() }
     }
 
     /// Cuts before position `q`.
@@ -67,10 +68,25 @@ impl Cuts {
         axes: &[(Axis, Relation)],
         stop: &dyn Fn(NodeId) -> bool,
     ) {
-        let mut todo = vec![(node, axes.to_vec())];
-        while let Some((id, given)) = todo.pop() {
-            let own: Vec<(Axis, Relation)> = given.iter().copied().filter(|a| graph.axes(id).contains(a.0)).collect();
-            if own.is_empty() || stop(id) || !self.seen.insert((id, own.clone())) {
+        let mut todo: Vec<Step> = vec![(node, axes.to_vec(), None)];
+        while let Some((id, given, flat)) = todo.pop() {
+            let has = |axis: Axis| graph.axes(id).contains(axis);
+            let own: Vec<(Axis, Relation)> = given.iter().copied().filter(|a| has(a.0)).collect();
+            let flat = flat.filter(|&(outer, inner, _)| has(outer) || has(inner));
+            let idle = own.is_empty() && flat.is_none();
+            if idle || stop(id) || !self.seen.insert((id, own.clone(), flat)) {
+                continue;
+            }
+            if let Some((outer, inner, relation)) = flat {
+                match graph.node(id) {
+                    Node::Split { source, from, outer: o, inner: i } if (o, i) == (outer, inner) => {
+                        todo.push((source, own.into_iter().chain([(from, relation)]).collect(), None));
+                    }
+                    Node::Unary(..) | Node::Binary(..) | Node::Select(..) => {
+                        todo.extend(graph.arguments(id).map(|a| (a, own.clone(), flat)));
+                    }
+                    _ => {}
+                }
                 continue;
             }
             let of = |axis: Axis| own.iter().find(|a| a.0 == axis).map(|a| a.1);
@@ -78,13 +94,9 @@ impl Cuts {
                 Node::Constant(_) | Node::Table(_) | Node::Iota(_) | Node::Scan(..) => {}
                 Node::Input(input, _) => {
                     let relation = own[0].1;
-                    match input {
-                        Input::Draw { .. } => {
-                            let four = 4 * relation.over;
-                            self.repeats(four / gcd(relation.step, four));
-                        }
-                        Input::State(_) if relation != Relation::IDENTITY => self.crosses = true,
-                        _ => {}
+                    if matches!(input, Input::Draw { .. }) {
+                        let four = 4 * relation.over;
+                        self.repeats(four / gcd(relation.step, four));
                     }
                 }
                 Node::View { source, from, start, step, to } => {
@@ -96,7 +108,7 @@ impl Cuts {
                             Relation { offset: start * r.over + step * r.offset, step: step * r.step, over: r.over },
                         ));
                     }
-                    todo.push((source, inner));
+                    todo.push((source, inner, None));
                 }
                 Node::Pad { source, into, start, step, from } => {
                     let mut inner: Vec<_> = own.iter().copied().filter(|a| a.0 != into).collect();
@@ -111,11 +123,19 @@ impl Cuts {
                             ));
                         }
                     }
-                    todo.push((source, inner));
+                    todo.push((source, inner, None));
                 }
-                Node::Split { .. } | Node::Merge { .. } => {}
+                Node::Merge { source, outer, inner, into } => {
+                    let rest = own.iter().copied().filter(|a| a.0 != into).collect();
+                    todo.push((source, rest, of(into).map(|relation| (outer, inner, relation))));
+                }
+                // Its source stands where two loops say: no cut of one decides.
+                Node::Split { source, outer, inner, .. } => {
+                    let rest = own.iter().copied().filter(|a| a.0 != outer && a.0 != inner).collect();
+                    todo.push((source, rest, None));
+                }
                 Node::Unary(..) | Node::Binary(..) | Node::Select(..) | Node::Reduce(..) => {
-                    todo.extend(graph.arguments(id).map(|a| (a, own.clone())));
+                    todo.extend(graph.arguments(id).map(|a| (a, own.clone(), None)));
                 }
             }
         }

@@ -12,7 +12,7 @@ mod straight;
 pub use nest::lower_nest;
 pub use straight::lower_straight;
 
-use crate::graph::{Binary, Law, NodeId, Table, Unary};
+use crate::graph::{Binary, Law, MAX_RANK, NodeId, Table, Unary};
 use std::sync::Arc;
 
 /// A value of the kernel: assigned once.
@@ -42,13 +42,22 @@ pub struct Index {
     /// The constant part.
     pub offset: i32,
     /// Counters and their strides; a stride of 0 is no term.
-    pub terms: [(LoopVar, i32); 3],
+    pub terms: [(LoopVar, i32); MAX_RANK],
 }
 
 impl Index {
     /// A constant place.
     pub fn constant(offset: i32) -> Index {
         Index { offset, ..Index::default() }
+    }
+
+    /// A constant place and one counter.
+    pub(crate) fn moving(offset: i32, var: LoopVar, step: i32) -> Index {
+        let mut index = Index::constant(offset);
+        if step != 0 {
+            index.terms[0] = (var, step);
+        }
+        index
     }
 
     /// The terms that are there.

@@ -3,13 +3,13 @@
 use crate::support::bounds::{Rounded, Running};
 use crate::support::catalog::{chains, label, points, some_surfaces, surfaces};
 use crate::support::checks;
-use crate::support::interpreter::Lane;
+use crate::support::interpreter::{Lane, interpret};
 use crate::support::report::Report;
 use crate::support::steps::{advance, initial_states, lane};
 use catchment::graph::Graph;
 use catchment::kernel::{Kernel, Outputs, lower_nest, lower_straight};
 use catchment::step::Evaluation;
-use catchment::{Bounds, Plan, Stopping};
+use catchment::{Bounds, Plan, Stopping, Surface};
 
 const SEED: u64 = 12;
 /// Straight code beyond this is not tried.
@@ -74,4 +74,24 @@ fn kernels_of_steps_equal_their_graphs() {
         }
     }
     report.finish(15_000);
+}
+
+#[test]
+fn loops_grow_with_the_pairs_of_coordinates_at_most() {
+    // No surface of the catalog needs more than a sum over all pairs: what an inner loop sums is summed once.
+    let executed = |name: &str, dim: u32| {
+        let surface = Surface::named(name, Some(dim)).expect("a catalog surface");
+        let evaluation = Evaluation::new(&surface);
+        let kernel = lower_nest(&evaluation.graph, &evaluation.outputs(true), dim).expect("loops");
+        let x = points(&surface, 1, SEED).swap_remove(0);
+        interpret(&kernel, &Lane::at(x)).operations as f64
+    };
+    for surface in surfaces(&[40]) {
+        let (name, dim) = (surface.name(), surface.dim());
+        if dim == 40 {
+            let (small, large) = (executed(name, 40), executed(name, 120));
+            println!("{name}: {small} operations at 40, {large} at 120");
+            assert!(large < 9.9 * small, "{name}: {small} operations at 40, {large} at 120");
+        }
+    }
 }

@@ -46,6 +46,8 @@ impl<S> Lane<S> {
 pub struct Left<S> {
     pub arrays: BTreeMap<Array, Vec<S>>,
     pub scalars: Vec<S>,
+    /// How many arithmetic instructions were executed.
+    pub operations: u64,
 }
 
 /// Four draws are kept as their place.
@@ -62,6 +64,7 @@ struct Machine<'a, S> {
     counters: BTreeMap<u32, i32>,
     arrays: BTreeMap<Array, Vec<S>>,
     picked: Option<usize>,
+    operations: u64,
 }
 
 /// Runs a kernel on one restart.
@@ -73,10 +76,10 @@ pub fn interpret<S: Scalar>(kernel: &Kernel, lane: &Lane<S>) -> Left<S> {
     arrays.extend(lane.states.iter().enumerate().map(|(k, s)| (Array::State(k as u32), s.clone())));
     arrays.extend(kernel.scratch.iter().enumerate().map(|(k, &n)| (Array::Scratch(k as u32), poison(n as usize))));
     let values = vec![None; kernel.types.len()];
-    let mut machine = Machine { kernel, lane, values, counters: BTreeMap::new(), arrays, picked: None };
+    let mut machine = Machine { kernel, lane, values, counters: BTreeMap::new(), arrays, picked: None, operations: 0 };
     machine.run(&kernel.body);
     let scalars = kernel.scalars.iter().map(|&s| machine.one(s)).collect();
-    Left { arrays: machine.arrays, scalars }
+    Left { arrays: machine.arrays, scalars, operations: machine.operations }
 }
 
 impl<S: Scalar> Machine<'_, S> {
@@ -84,7 +87,12 @@ impl<S: Scalar> Machine<'_, S> {
         for statement in body {
             match statement {
                 Statement::Let(value, instruction) => {
-                    self.values[*value as usize] = Some(self.instruction(instruction))
+                    let arithmetic = matches!(
+                        instruction,
+                        Instruction::Unary(..) | Instruction::Binary(..) | Instruction::Select(..)
+                    );
+                    self.operations += u64::from(arithmetic);
+                    self.values[*value as usize] = Some(self.instruction(instruction));
                 }
                 Statement::Store(array, index, value) => {
                     let (place, value) = (self.place(index), self.one(*value));
