@@ -57,10 +57,14 @@ impl Basins {
             plan = plan.batch(Minibatch { rows: BATCH, replacement: false });
         }
         let plan = plan.resolve()?;
+        let configurations = plan.configurations().len();
+        if configurations != 1 {
+            let (name, expected) = ("the number of optimizers for a fit", "1: no lists of hyperparameters");
+            return Err(Error::Setting { name, value: configurations as f64, expected });
+        }
         let dim = boxes.dim();
         let mut ends = vec![Vec::new(); plan.restarts() as usize];
         engine.stream(&plan, |event| {
-            // Of several configurations the last one's ends count.
             if let Event::Batch(batch) = event {
                 for r in 0..batch.len() {
                     let place = (batch.first - plan.first()) as usize + r;

@@ -293,6 +293,11 @@ impl<'a> Fit<'a> {
         &self.starts
     }
 
+    /// The model.
+    pub(super) fn residuals(&self) -> &'a Residuals {
+        self.residuals
+    }
+
     /// Names of the parameters.
     pub(super) fn names(&self) -> &'a [String] {
         &self.residuals.parameters

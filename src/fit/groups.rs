@@ -4,8 +4,11 @@ use super::builder::{Fit, Task, in_pool};
 use super::descend::{Descender, End, Stop};
 use super::error::FitError;
 use super::rows::{Data, Work};
+use super::scout::scout;
 use super::statistics::Statistics;
+use crate::engine::Engine;
 use crate::error::Error;
+use crate::outcome::DeviceInfo;
 use rayon::prelude::*;
 
 /// What came out of the fits of all groups, as columns: entry g of each belongs to group g.
@@ -25,6 +28,8 @@ pub struct GroupFits {
     pub stops: Vec<Stop>,
     /// Which start led to the best fit: given starts come first, then the random ones.
     pub first_start: Vec<u64>,
+    /// Where each group's best start was found in `f32`; none where every start was followed in `f64`.
+    pub scouted: Option<DeviceInfo>,
 }
 
 /// One group's fit.
@@ -51,6 +56,20 @@ impl Fit<'_> {
     /// # Errors
     /// As [`Fit::run`]; [`FitError::Group`] for a number not below that of the rows.
     pub fn run_groups(&self, groups: &[u32]) -> Result<GroupFits, Error> {
+        self.fit_groups(groups, None)
+    }
+
+    /// As [`Fit::run_groups`], but where there are many groups and starts each group's best start is found in `f32` on a
+    /// device first ([`run_batched`](super::run_batched)), and the exact descent is made from there alone. Robust losses and models of
+    /// more than [`MAX_PARAMETERS`](super::MAX_PARAMETERS) parameters are fitted in `f64` from every start.
+    ///
+    /// # Errors
+    /// As [`Fit::run_groups`], and whatever the device refuses.
+    pub fn run_groups_on(&self, groups: &[u32], engine: &Engine) -> Result<GroupFits, Error> {
+        self.fit_groups(groups, Some(engine))
+    }
+
+    fn fit_groups(&self, groups: &[u32], engine: Option<&Engine>) -> Result<GroupFits, Error> {
         let task = self.check()?;
         if groups.len() != task.rows {
             let what = "the column of groups".to_owned();
@@ -66,11 +85,21 @@ impl Fit<'_> {
             columns: vec![Vec::new(); self.columns().len()],
             roots: Vec::new(),
         };
+        let scouted = match engine {
+            Some(engine) => scout(self, &task, engine, &order, &begins, &starts)?,
+            None => None,
+        };
+        let found = |g: usize| scouted.as_ref().and_then(|s| s.best[g].as_ref());
         let ones: Vec<One> = in_pool(self.thread_count(), || {
-            (begins.par_windows(2))
-                .map_init(ready, |gathered, ends| {
-                    let rows = &order[ends[0]..ends[1]];
-                    gathered.fit(&task, self.columns(), rows, &starts)
+            (0..begins.len() - 1)
+                .into_par_iter()
+                .map_init(ready, |gathered, g| {
+                    let rows = &order[begins[g]..begins[g + 1]];
+                    let from = |starts: &[Vec<f64>]| gathered.fit(&task, self.columns(), rows, starts);
+                    match found(g) {
+                        None => from(&starts),
+                        Some((k, point)) => One { start: *k, ..from(std::slice::from_ref(point)) },
+                    }
                 })
                 .collect()
         })?;
@@ -84,6 +113,7 @@ impl Fit<'_> {
             rows: ones.iter().map(|one| one.rows as u64).collect(),
             stops: ones.iter().map(|one| one.end.stop).collect(),
             first_start: ones.iter().map(|one| one.start as u64).collect(),
+            scouted: scouted.map(|s| s.device),
         })
     }
 }

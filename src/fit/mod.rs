@@ -17,6 +17,7 @@ mod rowcode;
 mod rows;
 #[cfg(test)]
 mod sabotage;
+mod scout;
 mod solutions;
 mod statistics;
 mod trust;

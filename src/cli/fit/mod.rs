@@ -81,6 +81,16 @@ pub struct FitArgs {
     /// Hold every parameter to its box; else the box only tells where starts are drawn
     #[arg(long, help_heading = "Starts")]
     bounded: bool,
+    /// How descents look for basins, within the boxes scaled to [0, 1]; 'none' leaves the starts as they are drawn
+    /// [default: adam(lr = 0.03*0.5*(1 + cos(pi*t/T)))]
+    #[arg(short, long, value_name = "OPTIMIZER", conflicts_with = "group", help_heading = "Starts")]
+    optimizer: Option<String>,
+    /// Steps of these descents
+    #[arg(long, value_name = "N", default_value = "200", conflicts_with = "group", help_heading = "Starts")]
+    steps: Count,
+    /// Where these descents run, and the fits of groups: auto, cpu, gpu, or an index, part of a name or pci:BUS
+    #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Starts")]
+    device: String,
     /// Seed of the starts
     #[arg(long, default_value = "0", help_heading = "Starts")]
     seed: Count,
@@ -109,7 +119,7 @@ pub fn act(args: &FitArgs, terminal: &Terminal) -> Result<(), Failure> {
     let began = Instant::now();
     let request = Request::new(args, terminal)?;
     let outputs = Outputs::open(args)?;
-    let device = Engine::open(&DeviceChoice::Cpu, args.threads.map_or(0, |n| n.0.min(1024) as usize))?.device();
+    let engine = Engine::open(&DeviceChoice::parse(&args.device), args.threads.map_or(0, |n| n.0.min(1024) as usize))?;
     let asked = Asked {
         model: &args.model,
         y: &args.y,
@@ -119,8 +129,8 @@ pub fn act(args: &FitArgs, terminal: &Terminal) -> Result<(), Failure> {
         seed: args.seed.0,
     };
     match &args.group {
-        None => one(args, &request, &asked, outputs, &device, began, terminal),
-        Some(column) => many(args, &request, &asked, column, outputs, &device, began, terminal),
+        None => one(args, &request, &asked, outputs, &engine, began, terminal),
+        Some(column) => many(args, &request, &asked, column, outputs, &engine, began, terminal),
     }
 }
 
@@ -156,13 +166,16 @@ fn one(
     request: &Request,
     asked: &Asked<'_>,
     outputs: Outputs,
-    device: &DeviceInfo,
+    engine: &Engine,
     began: Instant,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let data = request.data()?;
-    let fit = request.fit(args, &data)?;
+    let device = &engine.device();
     let start = Instant::now();
+    let fit = request.fit(args, &data)?;
+    let fit = request.descended(args, &data, fit, engine)?;
+    interrupt::check()?;
     let fitted = fit.run().map_err(|error| view::blame(args, request, &data, error))?;
     let taken = start.elapsed().as_secs_f64();
     interrupt::check()?;
@@ -204,15 +217,16 @@ fn many(
     asked: &Asked<'_>,
     column: &str,
     outputs: Outputs,
-    device: &DeviceInfo,
+    engine: &Engine,
     began: Instant,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let data = request.data()?;
+    let device = &engine.device();
     let fit = request.fit(args, &data)?;
     let labels = request.labels(column)?;
     let start = Instant::now();
-    let fits = fit.run_groups(labels.keys())?;
+    let fits = fit.run_groups_on(labels.keys(), engine)?;
     let taken = start.elapsed().as_secs_f64();
     interrupt::check()?;
     if let Some(table) = outputs.table {

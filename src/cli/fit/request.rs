@@ -6,13 +6,15 @@ use super::assignments::{bindings, boxes, numbers};
 use super::mistake::FitMistake;
 use crate::cli::args::Interval;
 use crate::cli::{Failure, Terminal};
-use catchment::fit::{Fit, Loss, Residuals};
+use catchment::fit::{Basins, Fit, Loss, Residuals};
 use catchment::language::{Source, free_names, nearest};
 use catchment::random::Domain;
 use catchment::table::{Labels, Wanted};
-use catchment::{Error, Table};
+use catchment::{Engine, Error, Table};
 use std::time::Instant;
 
+/// Starts that are drawn where nothing is said.
+const STARTS: u64 = 100;
 /// Starts at most: each is kept in memory.
 const MOST_STARTS: u64 = 100_000_000;
 
@@ -174,9 +176,30 @@ impl Request {
         Ok(fit)
     }
 
+    /// The fit with the ends of descents on a device as its starts, in the place of points drawn in the boxes.
+    pub fn descended<'a>(
+        &'a self,
+        args: &FitArgs,
+        data: &[&'a [f64]],
+        fit: Fit<'a>,
+        engine: &Engine,
+    ) -> Result<Fit<'a>, Error> {
+        let drawn = args.restarts.map_or(if self.starts.is_empty() { STARTS } else { 0 }, |n| n.0);
+        let (Some(boxes), true) = (self.domain(), drawn > 0) else { return Ok(fit) };
+        if args.optimizer.as_deref() == Some("none") {
+            return Ok(fit);
+        }
+        let weights = args.weights.as_ref().map(|column| self.table.numbers(column)).transpose()?;
+        let default = Basins::default();
+        let optimizer = args.optimizer.clone().unwrap_or(default.optimizer);
+        let basins = Basins { optimizer, restarts: drawn, steps: args.steps.0, seed: args.seed.0 };
+        let surface = self.residuals.surface(data, weights, self.loss, &boxes)?;
+        Ok(fit.restarts(0).starts(basins.find(&surface, &boxes, engine)?))
+    }
+
     /// Where starts are drawn; none unless every parameter that is not fixed has a box. A fixed one stands at its value.
     fn domain(&self) -> Option<Domain> {
-        let fixed = |name: &String| self.fixed.iter().find(|(n, _)| n == name).map(|_| (0.0, 0.0, false));
+        let fixed = |name: &String| self.fixed.iter().find(|(n, _)| n == name).map(|&(_, v)| (v, v, false));
         let ends = self.parameters.iter().zip(&self.boxes).map(|(name, b)| fixed(name).or(*b));
         let ends: Vec<Interval> = ends.collect::<Option<_>>()?;
         Some(Domain {
