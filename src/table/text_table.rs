@@ -11,7 +11,7 @@ use std::ops::Range;
 const MOST_LINES: u64 = 1000;
 
 /// Bytes that are read at a time, and parsed in pieces by all cores.
-const BLOCK: u64 = 16 << 20;
+const BLOCK: u64 = 4 << 20;
 
 /// Reads all rows.
 pub(super) fn read(file: impl BufRead, mut wanted: impl FnMut(&str) -> Wanted) -> Result<(usize, Vec<Column>), Unread> {
