@@ -3,13 +3,14 @@
 mod support;
 
 use catchment::graph::{Bounded, Graph, Inputs, NodeId, Scalar, evaluate};
-use catchment::kernel::{Kernel, Outputs, lower_nest, lower_straight};
+use catchment::kernel::{Array, Instruction, Kernel, Outputs, Statement, ValueId, lower_nest, lower_straight};
 use catchment::step::Evaluation;
-use catchment::{Given, Precision, Rows, Surface, SurfaceText};
+use catchment::{Engine, Given, Minibatch, Plan, Precision, Rows, Stopping, Surface, SurfaceText};
 use std::sync::Arc;
 use support::bounds::{Rounded, Running, element};
 use support::interpreter::{Lane, interpret};
 use support::report::Report;
+use support::steps::{advance, initial_states, lane};
 use support::{checks, engines};
 
 /// Surfaces over tables of the columns that they declare.
@@ -138,8 +139,12 @@ fn gradients_agree_with_differences() {
 #[test]
 fn engines_agree_with_the_reference() {
     for engine in engines() {
-        for &(name, text) in SURFACES {
-            for rows in [1, 2, 7, 1024, 1025, 3000] {
+        let all = SURFACES.iter().map(|s| (s, &[1, 2, 7, 1024, 1025, 3000][..]));
+        // A software GPU counts the turns of loops, and compiles slowly.
+        let counts = if engine.name == "cpu" { &[7, 1025][..] } else { &[7] };
+        let large = LARGE.iter().take(engine.share(LARGE.len(), 3)).map(|s| (s, counts));
+        for (&(name, text), counts) in all.chain(large) {
+            for &rows in counts {
                 let surface = surface(name, text, rows);
                 let all = points(&surface, 3);
                 for &precision in engine.precisions() {
@@ -207,6 +212,16 @@ fn kernels(graph: &Graph, outputs: &Outputs, dim: u32) -> Vec<(&'static str, Ker
     straight.into_iter().chain(loops).collect()
 }
 
+/// A plan of a few steps that see a few rows each, or all.
+fn plan(surface: &Surface, batch: Option<u32>) -> Plan {
+    let plan = Plan::new(surface.clone()).optimizer("adam(lr=0.05)").restarts(5).steps(4).seed(3);
+    let plan = match batch {
+        Some(rows) => plan.batch(Minibatch { rows, replacement: false }),
+        None => plan,
+    };
+    plan.stopping(Stopping { gradient: Some(0.0), ..Stopping::default() }).resolve().unwrap()
+}
+
 /// A lane at a point of a surface over a table.
 fn lane_at(surface: &Surface, x: &[f64]) -> Lane<Rounded> {
     let exact = |v: &[f64]| v.iter().map(|&v| Rounded::exact(v)).collect::<Vec<_>>();
@@ -234,4 +249,133 @@ fn kernels_equal_their_graphs() {
         }
     }
     report.finish(5_000);
+}
+
+#[test]
+fn kernels_of_steps_equal_their_graphs() {
+    let mut report = Report::new("steps over rows");
+    for &(name, text) in SURFACES.iter().chain(LARGE) {
+        for batch in [None, Some(1), Some(5)] {
+            let surface = surface(name, text, 9);
+            let plan = plan(&surface, batch);
+            let step = &plan.programs()[0].step;
+            let outputs = step.outputs();
+            let table = surface.table().unwrap();
+            for (form, kernel) in kernels(&step.graph, &outputs, surface.dim()) {
+                let mut states = initial_states::<Rounded>(&plan, 0);
+                for t in [1, 2] {
+                    let mut lane = lane(&plan, 0, 0, t, &points(&surface, 1), states);
+                    lane.data = table.values.iter().map(|&v| Rounded::exact(v)).collect();
+                    lane.columns = table.columns as usize;
+                    lane.picks = (0..batch.unwrap_or(0)).map(|draw| (7 * draw as usize + t as usize) % 9).collect();
+                    let row = format!("{name} batch {batch:?} t={t} {form}");
+                    checks::kernel(&mut report, &row, &kernel, &step.graph, &outputs, &lane, 0);
+                    // The reference walks the batch's rows in the order of the draws.
+                    let width = lane.columns;
+                    if !lane.picks.is_empty() {
+                        let of = |&row: &usize| lane.data[row * width..][..width].to_vec();
+                        lane.data = lane.picks.iter().flat_map(of).collect();
+                    }
+                    states = advance(step, &lane, t, plan.steps()).1;
+                }
+            }
+        }
+    }
+    report.finish(20_000);
+}
+
+#[test]
+fn shaders_are_valid_and_engines_descend_alike() {
+    let engines = engines();
+    for &(name, text) in SURFACES.iter().chain(LARGE) {
+        for batch in [None, Some(3)] {
+            let surface = surface(name, text, 7);
+            let plan = plan(&surface, batch);
+            let wgsl = catchment::wgsl(&plan).unwrap();
+            support::validate(&wgsl).unwrap_or_else(|error| panic!("{name} {batch:?}: {error}"));
+            if !["perceptron", "network"].contains(&name) {
+                continue;
+            }
+            let best = |engine: &Engine| engine.run(&plan).unwrap().configurations[0].clone();
+            let first = best(&engines[0].engine);
+            for engine in &engines[1..] {
+                let (a, b) = (&first.best, &best(&engine.engine).best);
+                let (a, b) = (a.as_ref().unwrap().value, b.as_ref().unwrap().value);
+                assert!((a - b).abs() <= 1e-3 * (1.0 + a.abs()), "{name} {batch:?} {}: {b} for {a}", engine.name);
+            }
+        }
+    }
+}
+
+/// Kernels with one sum over rows left out: an accumulator that stays as it is, an array that is never added to.
+fn forgetful(body: &[Statement]) -> Vec<Vec<Statement>> {
+    let mut all = Vec::new();
+    let adds: Vec<ValueId> = body
+        .iter()
+        .filter_map(|s| match s {
+            Statement::Let(value, Instruction::Load(Array::Scratch(_), _)) => Some(*value),
+            _ => None,
+        })
+        .collect();
+    for (i, statement) in body.iter().enumerate() {
+        let mut replacements: Vec<Option<Statement>> = Vec::new();
+        match statement {
+            Statement::Store(array, place, value) => {
+                let loaded = |v: ValueId| {
+                    adds.contains(&v) && body.contains(&Statement::Let(v, Instruction::Load(*array, *place)))
+                };
+                let sum = body
+                    .iter()
+                    .any(|s| matches!(s, Statement::Let(v, Instruction::Binary(_, a, _)) if v == value && loaded(*a)));
+                if sum {
+                    replacements.push(None);
+                }
+            }
+            Statement::Loop(l) => {
+                for k in 0..l.carried.len() {
+                    let mut l = l.clone();
+                    l.carried[k].next = l.carried[k].value;
+                    replacements.push(Some(Statement::Loop(l)));
+                }
+                for inner in forgetful(&l.body) {
+                    let mut l = l.clone();
+                    l.body = inner;
+                    replacements.push(Some(Statement::Loop(l)));
+                }
+            }
+            _ => {}
+        }
+        for replacement in replacements {
+            let mut changed = body.to_vec();
+            changed.splice(i..=i, replacement);
+            all.push(changed);
+        }
+    }
+    all
+}
+
+#[test]
+fn a_sum_left_out_is_reported() {
+    // 1,100 rows are summed in blocks: partial sums are there to be forgotten.
+    for (name, text, rows) in [("network", LARGE[0].1, 3), ("weights", LARGE[2].1, 1100), ("spread", SURFACES[1].1, 5)]
+    {
+        let surface = surface(name, text, rows);
+        let evaluation = Evaluation::new(&surface);
+        let outputs = evaluation.outputs(true);
+        let kernel = lower_nest(&evaluation.graph, &outputs, surface.dim()).unwrap();
+        let lane = lane_at(&surface, &points(&surface, 1));
+        let failed = |kernel: &Kernel| {
+            let mut report = Report::new("mutant");
+            checks::kernel(&mut report, name, kernel, &evaluation.graph, &outputs, &lane, 0);
+            report.failed()
+        };
+        assert_eq!(failed(&kernel), 0);
+        let mutants = forgetful(&kernel.body);
+        println!("{name}: {} mutants", mutants.len());
+        assert!(mutants.len() > 2);
+        for body in mutants {
+            let mutant = Kernel { body, ..kernel.clone() };
+            assert!(failed(&mutant) > 0, "{name}: a sum left out, and no alarm: {mutant:?}");
+        }
+    }
 }

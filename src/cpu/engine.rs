@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 
 /// Above this many instructions code is laid out in loops.
 pub(crate) const STRAIGHT_LIMIT: usize = 3000;
+/// The same for a surface with rows. Measured on networks of 33 to 1,185 parameters: straight code runs 1.1 to 1.7 times as
+/// fast up to 10,000 instructions, and about as fast from 20,000 on.
+const STRAIGHT_LIMIT_ROWS: usize = 12_000;
 /// A formula of more instructions than this, loops counted once, is refused.
 pub(crate) const KERNEL_LIMIT: usize = 400_000;
 /// The most lanes of a block.
@@ -45,11 +48,16 @@ impl CpuEngine {
 /// Straight where that is short, else in loops.
 fn lower(graph: &Graph, outputs: &Outputs, surface: &Surface) -> Result<Kernel, Error> {
     let dim = surface.dim();
-    lower_straight(graph, outputs, dim, STRAIGHT_LIMIT)
+    lower_straight(graph, outputs, dim, straight_limit(outputs))
         .or_else(|| lower_nest(graph, outputs, dim))
         .or_else(|| lower_straight(graph, outputs, dim, KERNEL_LIMIT))
         .filter(|k| k.len() <= KERNEL_LIMIT)
         .ok_or_else(|| Error::TooLarge { surface: surface.name().to_owned(), dim, limit: KERNEL_LIMIT })
+}
+
+/// How long straight code may be.
+fn straight_limit(outputs: &Outputs) -> usize {
+    if outputs.rows.columns > 0 { STRAIGHT_LIMIT_ROWS } else { STRAIGHT_LIMIT }
 }
 
 /// Runs a task where recursion may go deep.
@@ -94,7 +102,8 @@ impl Backend for CpuEngine {
     fn layout(&self, plan: &Plan) -> Result<String, Error> {
         let program = &plan.programs()[0];
         let outputs = program.step.outputs();
-        let straight = lower_straight(&program.step.graph, &outputs, plan.surface().dim(), STRAIGHT_LIMIT).is_some();
+        let limit = straight_limit(&outputs);
+        let straight = lower_straight(&program.step.graph, &outputs, plan.surface().dim(), limit).is_some();
         Ok(if straight { "straight" } else { "loops" }.to_owned())
     }
 }

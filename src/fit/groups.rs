@@ -95,7 +95,7 @@ impl Fit<'_> {
                 .into_par_iter()
                 .map_init(ready, |gathered, g| {
                     let rows = &order[begins[g]..begins[g + 1]];
-                    let from = |starts: &[Vec<f64>]| gathered.fit(&task, self.columns(), rows, starts);
+                    let mut from = |starts: &[Vec<f64>]| gathered.fit(&task, self.columns(), rows, starts);
                     match found(g) {
                         None => from(&starts),
                         Some((k, point)) => One { start: *k, ..from(std::slice::from_ref(point)) },

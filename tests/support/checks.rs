@@ -247,13 +247,16 @@ pub fn kernel(
     };
     let left = interpret(kernel, &number);
     let roots: Vec<_> = outputs.arrays.iter().map(|a| a.1).chain(outputs.scalars.iter().copied()).collect();
+    // A graph over a batch has the batch's rows for its table.
+    let picked: Vec<Rounded> =
+        lane.picks.iter().flat_map(|&row| lane.data[row * lane.columns..][..lane.columns].iter().copied()).collect();
     let inputs = Inputs {
         x: &lane.x,
         states: &lane.states,
         hyper: &lane.hyper,
         host: &lane.host,
         draws: &lane.draws,
-        data: &lane.data,
+        data: if lane.picks.is_empty() { &lane.data } else { &picked },
         columns: lane.columns,
         ..Inputs::default()
     };
