@@ -33,7 +33,7 @@ pub struct ShowArgs {
 
 /// What a name stands for.
 pub enum Entry {
-    Surface(SurfaceText),
+    Surface(Box<SurfaceText>),
     Optimizer(OptimizerText),
 }
 
@@ -44,7 +44,7 @@ impl Entry {
             return Ok(Entry::Optimizer(OptimizerText::named(name)?));
         }
         match SurfaceText::named(name) {
-            Ok(surface) => Ok(Entry::Surface(surface)),
+            Ok(surface) => Ok(Entry::Surface(Box::new(surface))),
             Err(Error::UnknownSurface { name, .. }) => match OptimizerText::named(&name) {
                 Ok(optimizer) => Ok(Entry::Optimizer(optimizer)),
                 Err(Error::UnknownOptimizer { .. }) => {
