@@ -59,7 +59,7 @@ impl Basins {
         let plan = plan.resolve()?;
         let configurations = plan.configurations().len();
         if configurations != 1 {
-            let (name, expected) = ("the number of optimizers for a fit", "1: no lists of hyperparameters");
+            let (name, expected) = ("the number of optimizers for a fit", "one, without lists of hyperparameters");
             return Err(Error::Setting { name, value: configurations as f64, expected });
         }
         let dim = boxes.dim();
