@@ -27,6 +27,8 @@ pub struct Basins {
     pub optimizer: String,
     /// Restarts.
     pub restarts: u64,
+    /// The number of the first restart.
+    pub first: u64,
     /// Steps of each.
     pub steps: u64,
     /// Seed of starts and batches.
@@ -36,7 +38,7 @@ pub struct Basins {
 impl Default for Basins {
     fn default() -> Basins {
         let optimizer = "adam(lr = 0.03*0.5*(1 + cos(pi*t/T)))".to_owned();
-        Basins { optimizer, restarts: 1000, steps: 200, seed: 0 }
+        Basins { optimizer, restarts: 1000, first: 0, steps: 200, seed: 0 }
     }
 }
 
@@ -50,6 +52,7 @@ impl Basins {
         let mut plan = Plan::new(surface.clone())
             .optimizer(&self.optimizer)
             .restarts(self.restarts)
+            .first(self.first)
             .steps(self.steps)
             .seed(self.seed)
             .bounds(Bounds::Clip);

@@ -21,13 +21,13 @@ pub(super) struct Builder {
     vars: LoopVar,
 }
 
-/// A loop's counter, its turns, and the counter of blocks with the turns of all blocks.
-type Turns = (LoopVar, u32, Option<(LoopVar, u32)>);
+/// One of its loops: counter, turns, and the counter of blocks with all turns.
+type RowLevel = (LoopVar, u32, Option<(LoopVar, u32)>);
 
 /// A loop over rows under construction: one loop, or loops of blocks, outermost first.
 #[derive(Clone, Debug)]
 pub(super) struct RowLoop {
-    loops: Vec<Turns>,
+    loops: Vec<RowLevel>,
     /// The level of its body.
     pub(super) level: usize,
 }
@@ -96,7 +96,7 @@ impl Builder {
             let blocks = len.div_ceil(inner);
             vec![blocks.div_ceil(inner), inner, inner]
         };
-        let mut loops: Vec<Turns> = Vec::new();
+        let mut loops: Vec<RowLevel> = Vec::new();
         for (k, &count) in turns.iter().enumerate() {
             let inside = turns[k + 1..].iter().product::<u32>();
             let total = len.div_ceil(inside.max(1));

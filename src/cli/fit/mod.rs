@@ -81,7 +81,7 @@ pub struct FitArgs {
     /// Hold every parameter to its box; else the box only tells where starts are drawn
     #[arg(long, help_heading = "Starts")]
     bounded: bool,
-    /// How descents look for basins, within the boxes scaled to [0, 1]; 'none' leaves the starts as they are drawn
+    /// How every second start first descends, within the boxes scaled to [0, 1]; 'none' leaves all as they are drawn
     /// [default: adam(lr = 0.03*0.5*(1 + cos(pi*t/T)))]
     #[arg(short, long, value_name = "OPTIMIZER", conflicts_with = "group", help_heading = "Starts")]
     optimizer: Option<String>,

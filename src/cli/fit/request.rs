@@ -176,7 +176,8 @@ impl Request {
         Ok(fit)
     }
 
-    /// The fit with the ends of descents on a device as its starts, in the place of points drawn in the boxes.
+    /// The fit with every second start in the place of which the end of a descent on a device stands: neither points drawn in
+    /// the boxes nor the ends of descents find every basin.
     pub fn descended<'a>(
         &'a self,
         args: &FitArgs,
@@ -190,11 +191,12 @@ impl Request {
             return Ok(fit);
         }
         let weights = args.weights.as_ref().map(|column| self.table.numbers(column)).transpose()?;
-        let default = Basins::default();
-        let optimizer = args.optimizer.clone().unwrap_or(default.optimizer);
-        let basins = Basins { optimizer, restarts: drawn, steps: args.steps.0, seed: args.seed.0 };
+        let optimizer = args.optimizer.clone().unwrap_or(Basins::default().optimizer);
+        let plain = drawn / 2;
+        let basins =
+            Basins { optimizer, restarts: drawn - plain, first: plain, steps: args.steps.0, seed: args.seed.0 };
         let surface = self.residuals.surface(data, weights, self.loss, &boxes)?;
-        Ok(fit.restarts(0).starts(basins.find(&surface, &boxes, engine)?))
+        Ok(fit.restarts(plain).starts(basins.find(&surface, &boxes, engine)?))
     }
 
     /// Where starts are drawn; none unless every parameter that is not fixed has a box. A fixed one stands at its value.
