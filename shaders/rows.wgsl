@@ -12,8 +12,8 @@ fn row_hash(value: u32) -> u32 {
 }
 
 // Where a permutation of the rows puts a place.
-fn row_shuffled(from: u32) -> u32 {
-    var place = from;
+fn row_shuffled(first: u32) -> u32 {
+    var place = first;
     for (var round = 0u; round < 24u; round++) {
         let key = row_hash(row_words[round & 3u] + 0x9e3779b9u * (round + 1u));
         let sum = mul_wide(key, ROWS).y;

@@ -296,3 +296,56 @@ fn groups_are_fits_of_their_own() {
     let outside = fit(&model, &[&t, &y], &weights, &boxes).run_groups(&vec![u32::MAX; t.len()]);
     assert!(matches!(outside, Err(catchment::Error::Fit(FitError::Group { row: 1, .. }))));
 }
+
+#[test]
+fn robust_fits_are_those_that_fifty_digits_confirm() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/fit_reference.json");
+    let document: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let list = |v: &serde_json::Value| v.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect::<Vec<_>>();
+    let mut compared = 0;
+    for case in document["models"].as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        let parameters: Vec<String> =
+            case["parameters"].as_array().unwrap().iter().map(|p| p.as_str().unwrap().to_owned()).collect();
+        let columns = case["columns"].as_object().unwrap();
+        let known: Vec<String> = columns.keys().cloned().collect();
+        let numbers: Vec<Vec<f64>> = columns.values().map(list).collect();
+        let views: Vec<&[f64]> = numbers.iter().map(|c| &c[..]).collect();
+        let residuals = Residuals::parse(case["model"].as_str().unwrap(), "y", &parameters, &known).unwrap();
+        let ends: Vec<Vec<f64>> = case["box"].as_array().unwrap().iter().map(list).collect();
+        let boxes = Domain {
+            lo: ends.iter().map(|e| e[0]).collect(),
+            hi: ends.iter().map(|e| e[1]).collect(),
+            log: vec![false; ends.len()],
+        };
+        let weights = case["weights"].as_str().map(|name| list(&columns[name]));
+        let scale = case["f_scale"].as_f64().unwrap();
+        for fit in case["fits"].as_array().unwrap() {
+            let loss = match fit["loss"].as_str().unwrap() {
+                "huber" => Loss::Huber(scale),
+                "soft_l1" => Loss::SoftL1(scale),
+                "cauchy" => Loss::Cauchy(scale),
+                _ => Loss::Squared,
+            };
+            // The reference's minimum from nearby; from afar there may be a lower one, such as a peak on an outlier.
+            let want = list(&fit["parameters"]);
+            let near: Vec<f64> = want.iter().map(|v| 0.999 * v).collect();
+            let mut ours = Fit::new(&residuals, &views).boxes(boxes.clone()).start(&near).loss(loss);
+            if let Some(weights) = &weights {
+                ours = ours.weights(weights);
+            }
+            if case["bounded"].as_bool().unwrap() {
+                ours = ours.bounded();
+            }
+            let fitted = ours.run().unwrap();
+            let cost = fit["cost"].as_f64().unwrap();
+            let off = 0.5 * fitted.cost / cost - 1.0;
+            assert!(off.abs() < 1e-12, "{name} {loss}: cost {} for {cost}", 0.5 * fitted.cost);
+            assert_near(&values(&fitted), &want, 1e-9);
+            let anywhere = ours.restarts(200).run().unwrap();
+            assert!(anywhere.cost <= fitted.cost * (1.0 + 1e-12), "{name} {loss}: {} from afar", anywhere.cost);
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 12);
+}

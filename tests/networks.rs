@@ -2,7 +2,7 @@
 
 mod support;
 
-use catchment::{Given, Precision, Rows, Surface, SurfaceText};
+use catchment::{DeviceProblem, Error, Given, Precision, Rows, Surface, SurfaceText};
 use serde_json::Value;
 use std::sync::Arc;
 use support::{engines, oracle};
@@ -86,11 +86,21 @@ fn values_and_gradients_are_those_of_jax() {
 #[test]
 fn engines_agree_with_jax() {
     for backend in engines() {
+        let mut refused = 0;
         for case in cases() {
             let x: Vec<f64> = case.points.iter().flat_map(|p| p.0.clone()).collect();
             for &precision in backend.precisions() {
                 let bound = if precision == Precision::F64 { 1e-12 } else { 2e-5 };
-                let got = backend.engine.evaluate(&case.surface, &x, precision).unwrap();
+                let got = match backend.engine.evaluate(&case.surface, &x, precision) {
+                    Ok(got) => got,
+                    // A software GPU ends loops after 65,535 turns: it must say so, and not give a wrong sum.
+                    Err(Error::Device { problem: DeviceProblem::Refused(why), .. }) if why.contains("loop turns") => {
+                        println!("{} refuses {}: {why}", backend.name, case.name);
+                        refused += 1;
+                        continue;
+                    }
+                    Err(error) => panic!("{} {}: {error}", backend.name, case.name),
+                };
                 for (p, (_, value, gradient)) in case.points.iter().enumerate() {
                     let g = &got.gradient[p * gradient.len()..][..gradient.len()];
                     let error = ((got.value[p] - value) / value).abs().max(apart(g, gradient));
@@ -98,5 +108,6 @@ fn engines_agree_with_jax() {
                 }
             }
         }
+        assert!(refused <= 2, "{}: {refused} networks refused", backend.name);
     }
 }

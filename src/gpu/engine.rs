@@ -158,13 +158,20 @@ impl GpuEngine {
         let Some(limit) = self.gpu.about.turn_limit() else { return Ok(u64::MAX) };
         // Loading and storing are loops too.
         let around = 2 * u64::from(dim) + 8;
-        let steps = limit.saturating_sub(around) / (step.turns + 1);
-        if steps == 0 || evaluation.turns >= limit {
-            let turns = step.turns.max(evaluation.turns);
-            let problem = format!("a step takes {turns} loop turns, the device runs {limit}; use the CPU engine");
-            return Err(self.gpu.error(DeviceProblem::Refused(problem)));
+        self.runs_to_the_end("a step", step.turns.saturating_add(around + 1))?;
+        self.runs_to_the_end("an evaluation", evaluation.turns)?;
+        Ok(limit.saturating_sub(around) / (step.turns + 1))
+    }
+
+    /// A device that bounds the turns of an invocation's loops ends them silently: what takes more is refused.
+    fn runs_to_the_end(&self, what: &str, turns: u64) -> Result<(), Error> {
+        match self.gpu.about.turn_limit() {
+            Some(limit) if turns >= limit => {
+                let problem = format!("{what} takes {turns} loop turns, the device runs {limit}; use the CPU engine");
+                Err(self.gpu.error(DeviceProblem::Refused(problem)))
+            }
+            _ => Ok(()),
         }
-        Ok(steps)
     }
 
     /// Words of a slot in every buffer.
@@ -349,6 +356,7 @@ impl Backend for GpuEngine {
         let dim = surface.dim() as usize;
         let count = points.len() / dim;
         let shader = evaluation(&Evaluation::new(surface), surface, true, entries(surface))?;
+        self.runs_to_the_end("an evaluation", shader.turns)?;
         let layout = layout(&self.gpu);
         let module = self.module(&layout, "evaluate", &shader.text)?;
         let tables = self.tables(surface, &[&shader.tables])?;
