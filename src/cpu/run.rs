@@ -200,8 +200,11 @@ struct Places<'a, F> {
 impl<F: Lane> Places<'_, F> {
     #[inline(always)]
     fn index(&self, operand: Operand, counters: &[u32]) -> usize {
+        if operand.moves == 0 {
+            return operand.base as usize;
+        }
         let mut place = operand.base;
-        for (var, step) in operand.terms {
+        for &(var, step) in &self.tape.moves[operand.moves as usize] {
             // Terms that are not there stand last.
             if step == 0 {
                 break;

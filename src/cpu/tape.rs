@@ -26,21 +26,21 @@ pub(crate) enum Space {
     Host,
 }
 
-/// An operand: a place and how it moves with loop counters.
+/// How a place moves with loop counters: counters and their steps, absent ones last.
+pub(super) type Moves = [(u32, i32); MAX_RANK];
+
+/// An operand: a place, and which entry of [`Tape::moves`] moves it; entry 0 moves nothing. Small, because reading
+/// instructions costs as much as the arithmetic of a few lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Operand {
     pub(super) space: Space,
     pub(super) base: i32,
-    pub(super) terms: [(u32, i32); MAX_RANK],
+    pub(super) moves: u32,
 }
 
 impl Operand {
     fn fixed(space: Space, base: usize) -> Operand {
-        Operand { space, base: base as i32, terms: [(0, 0); MAX_RANK] }
-    }
-
-    fn indexed(space: Space, base: usize, index: Index) -> Operand {
-        Operand { space, base: base as i32 + index.offset, terms: index.terms }
+        Operand { space, base: base as i32, moves: 0 }
     }
 }
 
@@ -101,6 +101,8 @@ pub(super) enum Op {
 #[derive(Clone, Debug)]
 pub(crate) struct Tape<F> {
     pub(super) ops: Vec<Op>,
+    /// How operands move; entry 0 is for those that do not.
+    pub(super) moves: Vec<Moves>,
     /// Numbers that all lanes share: constants, then tables.
     pub(super) shared: Vec<F>,
     /// Rows of a slab.
@@ -164,11 +166,13 @@ pub(crate) fn compile<F: Lane>(kernel: &Kernel, states: usize, drawn: usize) -> 
         drawn: drawn_rows,
         place: 0,
         vars: 0,
+        moves: vec![Moves::default()],
     };
     compiler.body(&kernel.body);
     let scalars = kernel.scalars.iter().map(|&s| compiler.operand(s)).collect();
     Tape {
         ops: compiler.ops,
+        moves: compiler.moves,
         shared: compiler.shared,
         rows: compiler.rows,
         x,
@@ -321,16 +325,28 @@ struct Compiler<'k, F> {
     drawn: usize,
     place: usize,
     vars: usize,
+    moves: Vec<Moves>,
 }
 
 impl<F: Lane> Compiler<'_, F> {
-    fn element(&self, array: Array, index: Index) -> Operand {
+    fn indexed(&mut self, space: Space, base: usize, index: Index) -> Operand {
+        let moves = match self.moves.iter().position(|m| *m == index.terms) {
+            Some(known) => known,
+            None => {
+                self.moves.push(index.terms);
+                self.moves.len() - 1
+            }
+        };
+        Operand { space, base: base as i32 + index.offset, moves: moves as u32 }
+    }
+
+    fn element(&mut self, array: Array, index: Index) -> Operand {
         match array {
-            Array::X => Operand::indexed(Space::X, 0, index),
-            Array::Next => Operand::indexed(Space::Next, 0, index),
-            Array::State(k) => Operand::indexed(Space::Row, self.states[k as usize], index),
-            Array::Gradient => Operand::indexed(Space::Row, self.gradient, index),
-            Array::Scratch(k) => Operand::indexed(Space::Row, self.scratch[k as usize], index),
+            Array::X => self.indexed(Space::X, 0, index),
+            Array::Next => self.indexed(Space::Next, 0, index),
+            Array::State(k) => self.indexed(Space::Row, self.states[k as usize], index),
+            Array::Gradient => self.indexed(Space::Row, self.gradient, index),
+            Array::Scratch(k) => self.indexed(Space::Row, self.scratch[k as usize], index),
         }
     }
 
@@ -359,7 +375,7 @@ impl<F: Lane> Compiler<'_, F> {
                 first
             }
         };
-        Operand::indexed(Space::Shared, first, index)
+        self.indexed(Space::Shared, first, index)
     }
 
     fn largest(&self, index: Index, body: &[Statement]) -> i32 {
@@ -414,7 +430,8 @@ impl<F: Lane> Compiler<'_, F> {
                     self.release(&[*value]);
                 }
                 Statement::Pick(index) => {
-                    self.ops.push(Op::Pick { draw: Operand::indexed(Space::Data, 0, *index) });
+                    let draw = self.indexed(Space::Data, 0, *index);
+                    self.ops.push(Op::Pick { draw });
                 }
                 Statement::Loop(l) => {
                     for c in &l.carried {
@@ -472,7 +489,7 @@ impl<F: Lane> Compiler<'_, F> {
 
     /// Lets the operation that makes `a` write to `to` instead, if nothing behind it reads either.
     fn retarget(&mut self, a: Operand, to: Operand) -> bool {
-        if a.space != Space::Row || a.terms != [(0, 0); MAX_RANK] {
+        if a.space != Space::Row || a.moves != 0 {
             return false;
         }
         for op in self.ops.iter_mut().rev() {
@@ -508,11 +525,12 @@ impl<F: Lane> Compiler<'_, F> {
             Instruction::Constant(bits) => self.constant(bits),
             Instruction::Host(k) => Operand::fixed(Space::Host, k as usize),
             Instruction::Drawn(k) => Operand::fixed(Space::Row, self.drawn + k as usize),
-            Instruction::Table(t, index) => Operand::indexed(Space::Shared, self.tables[t as usize], index),
-            Instruction::Data(index) => Operand::indexed(Space::Data, 0, index),
+            Instruction::Table(t, index) => self.indexed(Space::Shared, self.tables[t as usize], index),
+            Instruction::Data(index) => self.indexed(Space::Data, 0, index),
             Instruction::Picked(index) => {
                 let to = self.owned(value);
-                self.ops.push(Op::Gather { to, column: Operand::indexed(Space::Data, 0, index) });
+                let column = self.indexed(Space::Data, 0, index);
+                self.ops.push(Op::Gather { to, column });
                 to
             }
             Instruction::Position(index) => self.position(index),
@@ -534,7 +552,7 @@ impl<F: Lane> Compiler<'_, F> {
             Instruction::Draw { site, law, block } => {
                 let to = Operand::fixed(Space::Row, self.rows);
                 self.rows += 4;
-                let block = Operand::indexed(Space::Shared, 0, block);
+                let block = self.indexed(Space::Shared, 0, block);
                 self.ops.push(Op::Draw { site, law, to, block });
                 to
             }
