@@ -50,7 +50,7 @@ impl std::str::FromStr for Count {
 /// Which surface, over which box, in how many dimensions.
 #[derive(Clone, Debug, Args)]
 pub struct SurfaceArgs {
-    /// A name from 'catchment list surfaces', a call like 'ackley(a=10)', or a path to a .surf file
+    /// A name from 'catchment list surfaces', a call like 'ackley(a=10)' or 'mlp(layers=[2,16,1])', or a path to a .surf file
     #[arg(required_unless_present = "expr", conflicts_with = "expr")]
     pub surface: Option<String>,
     /// A formula in the vector x instead, such as 'sum(x^4 - x^2)'; it needs --box

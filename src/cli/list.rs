@@ -58,7 +58,10 @@ fn surfaces(terminal: &Terminal) -> Result<(), Failure> {
         table.row([entry.name.clone(), dim, entry.domain.clone(), minimum, entry.summary.clone()]);
     }
     terminal.print(&table.text(terminal.color()))?;
-    terminal.print(&format!("\n{} surfaces; a dimension n is set with -d\n", entries.len()))
+    terminal.print(&format!(
+        "\n{} surfaces; a dimension n is set with -d. Over a table: 'mlp(layers=[2,16,1], activation=tanh, loss=logistic)'\n",
+        entries.len()
+    ))
 }
 
 fn surface(name: &str) -> Result<SurfaceEntry, Error> {
