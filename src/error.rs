@@ -173,8 +173,8 @@ pub enum Error {
         /// The step.
         step: u64,
     },
-    /// A constant of the formula beyond single precision.
-    #[error("the constant {value:e} does not fit single precision; `--precision f64` may hold it")]
+    /// A constant of the formula, or a number of its table, beyond single precision.
+    #[error("the number {value:e} does not fit single precision; `--precision f64` may hold it")]
     ConstantOutOfRange {
         /// The constant.
         value: f64,

@@ -189,7 +189,8 @@ impl PlanBuilder {
         self
     }
 
-    /// Lets each step see `rows` rows of the surface's table (default all rows).
+    /// Lets each step see a few rows of the surface's table (default all rows). Stopping tests on the way see what the step
+    /// sees; final values and traces see all rows.
     pub fn batch(mut self, batch: Minibatch) -> Self {
         self.batch = Some(batch);
         self
@@ -262,6 +263,10 @@ impl PlanBuilder {
         }
         let evaluation = Evaluation::new(&self.surface);
         if self.precision == Precision::F32 {
+            let far = |v: &&f64| !(**v as f32).is_finite();
+            if let Some(&value) = self.surface.table().and_then(|t| t.values.iter().find(far)) {
+                return Err(Error::ConstantOutOfRange { value });
+            }
             let graphs = programs.iter().map(|p| &p.step.graph).chain([&evaluation.graph]);
             for graph in graphs {
                 for id in (0..graph.len() as u32).map(NodeId) {

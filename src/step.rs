@@ -254,13 +254,18 @@ pub fn compose(surface: &Surface, chain: &Chain, bounds: Bounds, needs: StepNeed
 
 /// The parameters held to the domain.
 fn bounded(graph: &mut Graph, x: NodeId, surface: &Surface, bounds: Bounds) -> NodeId {
+    if bounds == Bounds::None {
+        return x;
+    }
     let domain = surface.domain();
     let axes = Axes::one(Axis::vector(surface.dim()));
     let mut table = |values: Vec<f64>| graph.table(values, axes);
     let lo = table(domain.lo.clone());
     let hi = table(domain.hi.clone());
     let width = table(domain.lo.iter().zip(&domain.hi).map(|(l, h)| h - l).collect());
-    let inverse = table(domain.lo.iter().zip(&domain.hi).map(|(l, h)| 1.0 / (h - l)).collect());
+    // An interval of one point is no turns wide.
+    let turns = |(l, h): (&f64, &f64)| if h > l { 1.0 / (h - l) } else { 0.0 };
+    let inverse = table(domain.lo.iter().zip(&domain.hi).map(turns).collect());
     let clip = |graph: &mut Graph, x| {
         let above = graph.binary(Binary::Max, x, lo);
         graph.binary(Binary::Min, above, hi)

@@ -5,14 +5,12 @@ mod support;
 use catchment::graph::{Bounded, Graph, Inputs, NodeId, Scalar, evaluate};
 use catchment::kernel::{Array, Instruction, Kernel, Outputs, Statement, ValueId, lower_nest, lower_straight};
 use catchment::step::Evaluation;
-use catchment::{
-    DeviceProblem, Engine, Error, Given, Minibatch, Plan, Precision, Rows, Stopping, Surface, SurfaceText,
-};
-use std::sync::Arc;
+use catchment::{DeviceProblem, Engine, Error, Minibatch, Plan, Precision, Stopping, Surface};
 use support::bounds::{Rounded, Running, element};
 use support::interpreter::{Lane, interpret};
 use support::report::Report;
 use support::steps::{advance, initial_states, lane};
+use support::tables::surface;
 use support::{checks, engines};
 
 /// Surfaces over tables of the columns that they declare.
@@ -81,23 +79,6 @@ const LARGE: &[(&str, &str)] = &[
          B = transpose(A) @ A\nmean_rows((u @ B @ u)^2 + sum(tanh(x @ A + u))) + sum(tanh(A)^2)\n",
     ),
 ];
-
-/// A table of numbers that f32 holds, between -1 and 1.
-fn table(rows: usize, columns: usize) -> Rows {
-    let number = |i: usize| {
-        let word = (i as u32 + 7).wrapping_mul(0x9e37_79b9);
-        f64::from(((word ^ (word >> 15)).wrapping_mul(0x85eb_ca6b) >> 8) as f32 / 8_388_608.0 - 1.0)
-    };
-    let all: Vec<Vec<f64>> = (0..columns).map(|c| (0..rows).map(|r| number(r * columns + c)).collect()).collect();
-    Rows::from_columns(&all.iter().map(|c| &c[..]).collect::<Vec<_>>()).unwrap()
-}
-
-fn surface(name: &str, text: &str, rows: usize) -> Surface {
-    let text = SurfaceText::parse(name, name, text).unwrap();
-    let columns: u32 = text.data().unwrap().iter().map(|d| d.1.unwrap_or(1)).sum();
-    let given = Given { rows: Some(Arc::new(table(rows, columns as usize))), ..Given::default() };
-    text.with(given).at(None).unwrap()
-}
 
 /// A few points of a surface's domain, in f32.
 fn points(surface: &Surface, count: usize) -> Vec<f64> {

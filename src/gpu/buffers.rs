@@ -114,13 +114,17 @@ impl Buffers {
     }
 }
 
-/// The one layout that all modules share: binding 0 uniform, 1 to 5 written, 6 to 8 read.
+/// The one layout that all modules of a descent share: binding 0 uniform, 1 to 5 written, 6 to 8 read.
 pub(super) fn layout(gpu: &Gpu) -> wgpu::BindGroupLayout {
+    layout_of(gpu, "catchment", 5, 9)
+}
+
+/// A layout of `count` bindings: 0 uniform, then those that are written up to number `written`, then those that are read.
+pub(super) fn layout_of(gpu: &Gpu, label: &str, written: u32, count: u32) -> wgpu::BindGroupLayout {
     let entry = |binding: u32| {
         let ty = match binding {
             0 => wgpu::BufferBindingType::Uniform,
-            1..=5 => wgpu::BufferBindingType::Storage { read_only: false },
-            _ => wgpu::BufferBindingType::Storage { read_only: true },
+            _ => wgpu::BufferBindingType::Storage { read_only: binding > written },
         };
         wgpu::BindGroupLayoutEntry {
             binding,
@@ -129,9 +133,9 @@ pub(super) fn layout(gpu: &Gpu) -> wgpu::BindGroupLayout {
             count: None,
         }
     };
-    let entries: Vec<wgpu::BindGroupLayoutEntry> = (0..9).map(entry).collect();
-    gpu.device
-        .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some("catchment"), entries: &entries })
+    let entries: Vec<wgpu::BindGroupLayoutEntry> = (0..count).map(entry).collect();
+    let descriptor = wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries };
+    gpu.device.create_bind_group_layout(&descriptor)
 }
 
 /// A buffer with this content.

@@ -235,14 +235,19 @@ impl GpuEngine {
         bindings: &wgpu::BindGroup,
         params: &Params,
     ) -> wgpu::SubmissionIndex {
+        self.gpu.queue.write_buffer(&buffers.params, 0, bytemuck::bytes_of(params));
+        self.dispatch(module, bindings, params.count)
+    }
+
+    /// Submits one dispatch of `count` invocations, 64 a workgroup.
+    pub(super) fn dispatch(&self, module: &Module, bindings: &wgpu::BindGroup, count: u32) -> wgpu::SubmissionIndex {
         let gpu = &self.gpu;
-        gpu.queue.write_buffer(&buffers.params, 0, bytemuck::bytes_of(params));
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
             pass.set_pipeline(&module.pipeline);
             pass.set_bind_group(0, bindings, &[]);
-            let groups = params.count.div_ceil(64);
+            let groups = count.div_ceil(64);
             let across = groups.min(gpu.about.limits.workgroups.min(65_535)).max(1);
             pass.dispatch_workgroups(across, groups.div_ceil(across), 1);
         }
@@ -447,7 +452,9 @@ impl GpuEngine {
             drawn: words.drawn * most,
         };
         let buffers = Buffers::new(&self.gpu, sizes)?;
-        let mut pace = Pace::new(compiled.most_steps);
+        // The first dispatch of many rows is no longer than a watchdog allows.
+        let visits = plan.surface().table().map_or(1, |t| u64::from(t.rows)).saturating_mul(most);
+        let mut pace = Pace { first: (ROW_VISITS / visits).clamp(1, 8), ..Pace::new(compiled.most_steps) };
         let mut done = 0;
         while done < total {
             let (configuration, restart) = (group.first + (done / restarts) as usize, done % restarts);
@@ -708,18 +715,20 @@ pub(super) struct Pace {
     cost: Option<f64>,
     target: f64,
     most: u64,
+    /// Steps of the first dispatch.
+    first: u64,
 }
 
 impl Pace {
     pub(super) fn new(most: u64) -> Pace {
         let spoken = std::env::var("CATCHMENT_DISPATCH_MS").ok().and_then(|t| t.parse::<f64>().ok());
         let target = spoken.filter(|ms| ms.is_finite() && *ms > 0.0).unwrap_or(DISPATCH_MS).min(250.0) / 1e3;
-        Pace { cost: None, target, most }
+        Pace { cost: None, target, most, first: 8 }
     }
 
     pub(super) fn steps(&self, slots: usize) -> u64 {
         match self.cost {
-            None => 8,
+            None => self.first,
             Some(cost) => (self.target / (cost * slots as f64)).clamp(1.0, 1e6) as u64,
         }
         .min(self.most)

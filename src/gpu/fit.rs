@@ -1,6 +1,6 @@
 //! Batched fits on a GPU: launches that fit its memory, dispatches that no watchdog minds.
 
-use super::buffers::{filled, read};
+use super::buffers::{filled, layout_of, read};
 use super::engine::{GpuEngine, LAUNCH_BYTES, MAX_SLOTS, Module, POISON, Pace};
 use super::fit_shader::{FitShader, fit_shader};
 use crate::engine::Backend;
@@ -122,22 +122,7 @@ impl GpuEngine {
     }
 
     fn fit_layout(&self) -> wgpu::BindGroupLayout {
-        let entry = |binding: u32| {
-            let ty = match binding {
-                0 => wgpu::BufferBindingType::Uniform,
-                1..=3 => wgpu::BufferBindingType::Storage { read_only: false },
-                _ => wgpu::BufferBindingType::Storage { read_only: true },
-            };
-            wgpu::BindGroupLayoutEntry {
-                binding,
-                visibility: wgpu::ShaderStages::COMPUTE,
-                ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
-                count: None,
-            }
-        };
-        let entries: Vec<wgpu::BindGroupLayoutEntry> = (0..7).map(entry).collect();
-        let descriptor = wgpu::BindGroupLayoutDescriptor { label: Some("fits"), entries: &entries };
-        self.gpu.device.create_bind_group_layout(&descriptor)
+        layout_of(&self.gpu, "fits", 3, 7)
     }
 
     /// How many turns a dispatch may take on a device that bounds the turns of an invocation's loops.
@@ -259,16 +244,7 @@ impl GpuEngine {
             ends,
         };
         gpu.queue.write_buffer(&buffers.all[0], 0, bytemuck::bytes_of(&params));
-        let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            pass.set_pipeline(&module.pipeline);
-            pass.set_bind_group(0, bindings, &[]);
-            let groups = params.count.div_ceil(64);
-            let across = groups.min(gpu.about.limits.workgroups.min(65_535)).max(1);
-            pass.dispatch_workgroups(across, groups.div_ceil(across), 1);
-        }
-        gpu.queue.submit([encoder.finish()])
+        self.dispatch(module, bindings, params.count)
     }
 
     /// Reads a launch back, and checks that the kernel wrote it.

@@ -12,6 +12,7 @@ pub mod oracle;
 pub mod reference_fit;
 pub mod report;
 pub mod steps;
+pub mod tables;
 
 use catchment::{DeviceChoice, Engine, Precision};
 use std::sync::Once;
