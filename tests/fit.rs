@@ -1,6 +1,6 @@
 //! Fits against closed forms, against scipy and statsmodels, and against themselves.
 
-use catchment::fit::{Fit, FitError, Fitted, Loss, Residuals, Standing, Stop};
+use catchment::fit::{Basins, Fit, FitError, Fitted, Loss, Residuals, Standing, Stop};
 use catchment::random::Domain;
 
 fn names(list: &[&str]) -> Vec<String> {
@@ -348,4 +348,74 @@ fn robust_fits_are_those_that_fifty_digits_confirm() {
         }
     }
     assert_eq!(compared, 12);
+}
+
+/// Noise between -1 and 1.
+fn noise(i: usize) -> f64 {
+    let word = (i as u32 + 1).wrapping_mul(0x9e37_79b9);
+    f64::from((word ^ (word >> 15)).wrapping_mul(0x85eb_ca6b) >> 8) / 8_388_608.0 - 1.0
+}
+
+#[test]
+fn scouted_groups_are_fitted_as_all_starts_fit_them() {
+    let model = model("a*exp(-k*t) + c", &["a", "k", "c"]);
+    let (groups, rows) = (150usize, 15usize);
+    let t: Vec<f64> = (0..groups * rows).map(|i| (i % rows) as f64 * 0.4).collect();
+    let truth = |g: usize| (1.0 + (g % 7) as f64, 0.3 + 0.1 * (g % 11) as f64, 0.2);
+    let y: Vec<f64> = (0..groups * rows)
+        .map(|i| {
+            let (a, k, c) = truth(i / rows);
+            a * (-k * t[i]).exp() + c + 0.01 * noise(i)
+        })
+        .collect();
+    let keys: Vec<u32> = (0..groups * rows).map(|i| (i / rows) as u32).collect();
+    let boxes = Domain { lo: vec![0.0, 1e-2, -1.0], hi: vec![20.0, 10.0, 1.0], log: vec![false, true, false] };
+    let columns = [&t[..], &y[..]];
+    let fit = Fit::new(&model, &columns).boxes(boxes).restarts(10);
+    let exact = fit.run_groups(&keys).unwrap();
+    let scouted = fit.run_groups_on(&keys, &catchment::Engine::cpu()).unwrap();
+    assert!(exact.scouted.is_none() && scouted.scouted.is_some());
+    for g in 0..groups {
+        assert!(scouted.rss[g] <= exact.rss[g] * (1.0 + 1e-9), "group {g}: {} for {}", scouted.rss[g], exact.rss[g]);
+        for j in 0..3 {
+            let (s, e) = (scouted.parameters[j][g], exact.parameters[j][g]);
+            assert!((s - e).abs() <= 1e-7 * e.abs().max(1e-3), "group {g} parameter {j}: {s} for {e}");
+            let (s, e) = (scouted.standard_errors[j][g], exact.standard_errors[j][g]);
+            assert!((s - e).abs() <= 1e-5 * e, "group {g} error {j}: {s} for {e}");
+        }
+    }
+}
+
+#[test]
+fn descents_find_starts_that_lead_to_the_minimum() {
+    let model = model("a*exp(-k*t) + c", &["a", "k", "c"]);
+    let boxes = Domain { lo: vec![0.0, 1e-2, 0.5], hi: vec![20.0, 10.0, 0.5], log: vec![false, true, false] };
+    let columns = [&T[..], &Y[..]];
+    let weights: Vec<f64> = (0..T.len()).map(|i| 1.0 + (i % 3) as f64).collect();
+    for loss in [Loss::Squared, Loss::Huber(0.5), Loss::Cauchy(0.5), Loss::SoftL1(0.5)] {
+        let surface = model.surface(&columns, Some(&weights), loss, &boxes).unwrap();
+        // The surface is the mean cost in units of the observations' mean square.
+        let (z, unit) = ([0.25, 0.5, 0.0], Y.iter().map(|y| y * y).sum::<f64>());
+        let (a, k) = (5.0, 1e-2 * (1000f64.ln() * 0.5).exp());
+        let cost = |i: usize| loss.cost(weights[i].sqrt() * (a * (-k * T[i]).exp() + 0.5 - Y[i]));
+        let want = (0..T.len()).map(cost).sum::<f64>() / unit;
+        let got = surface.evaluate(&z).0;
+        assert!((got / want - 1.0).abs() < 1e-12, "{loss}: {got} for {want}");
+        let basins = Basins { restarts: 20, ..Basins::default() };
+        let ends = basins.find(&surface, &boxes, &catchment::Engine::cpu()).unwrap();
+        let later = Basins { restarts: 5, first: 15, ..Basins::default() };
+        assert_eq!(
+            ends[15..],
+            later.find(&surface, &boxes, &catchment::Engine::cpu()).unwrap()[..],
+            "restarts are numbered"
+        );
+        assert!(ends.iter().all(|x| (0..3).all(|j| boxes.lo[j] <= x[j] && x[j] <= boxes.hi[j])));
+        let fit = Fit::new(&model, &columns).weights(&weights).loss(loss).fix("c", 0.5);
+        let from_ends = fit.clone().starts(ends).run().unwrap();
+        let from_boxes = fit.boxes(boxes.clone()).restarts(100).run().unwrap();
+        assert!(from_ends.cost <= from_boxes.cost * (1.0 + 1e-9), "{loss}: {} for {}", from_ends.cost, from_boxes.cost);
+    }
+    let two = Basins { optimizer: "sgd(lr=[0.1, 0.2])".to_owned(), ..Basins::default() };
+    let surface = model.surface(&columns, None, Loss::Squared, &boxes).unwrap();
+    assert!(matches!(two.find(&surface, &boxes, &catchment::Engine::cpu()), Err(catchment::Error::Setting { .. })));
 }

@@ -115,14 +115,16 @@ impl Residuals {
         }
         parts.extend((0..columns.len() as u32).map(|c| out.input(Input::Data(c), Axes::one(row))));
         let residual = self.over(&mut out, &parts);
-        let cost = costed(&mut out, residual, loss);
-        let cost = match weights {
-            None => cost,
+        // The weight is inside the loss.
+        let residual = match weights {
+            None => residual,
             Some(_) => {
                 let weight = out.input(Input::Data(columns.len() as u32), Axes::one(row));
-                out.binary(Binary::Mul, weight, cost)
+                let root = out.unary(Unary::Sqrt, weight);
+                out.binary(Binary::Mul, root, residual)
             }
         };
+        let cost = costed(&mut out, residual, loss);
         let sum = if out.axes(cost).contains(row) { out.reduce(Reduction::Sum, cost, row) } else { cost };
         let unit = out.constant(f64::from(rows.rows) * self.observed_square(columns));
         let value = out.binary(Binary::Div, sum, unit);

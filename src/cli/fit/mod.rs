@@ -13,7 +13,7 @@ use super::{Failure, Terminal, interrupt};
 use catchment::report::fit::{self as words, Request as Asked};
 use catchment::report::json::{Device, Entries, Fit, FitGroup, FitGroups, FitTiming};
 use catchment::report::picture::PictureFormat;
-use catchment::report::{Cells, OutputFile, number, plot};
+use catchment::report::{Cells, OutputFile, count, number, plot};
 use catchment::{DeviceChoice, DeviceInfo, Engine};
 use clap::Args;
 use request::Request;
@@ -195,6 +195,12 @@ fn one(
         terminal.document(&Fit::new(asked, &fitted, Device::new(device), timing))?;
     } else {
         terminal.print(&words::heading(asked, request.table.rows(), device))?;
+        if let Some(basins) = request.basins(args) {
+            let (all, descended) = (count(basins.first + basins.restarts), count(basins.restarts));
+            let (steps, optimizer) = (count(basins.steps), &basins.optimizer);
+            terminal
+                .print(&format!("{all} starts, {descended} of them first descend: {steps} steps of {optimizer}\n\n"))?;
+        }
         let panel = seen.view(args, "", None).panel();
         let plot = plot(&panel, PLOT.0, PLOT.1, terminal.color());
         terminal.print(&words::fitted(&fitted, &plot, terminal.verbose, terminal.color()))?;

@@ -185,18 +185,21 @@ impl Request {
         fit: Fit<'a>,
         engine: &Engine,
     ) -> Result<Fit<'a>, Error> {
-        let drawn = args.restarts.map_or(if self.starts.is_empty() { STARTS } else { 0 }, |n| n.0);
-        let (Some(boxes), true) = (self.domain(), drawn > 0) else { return Ok(fit) };
-        if args.optimizer.as_deref() == Some("none") {
-            return Ok(fit);
-        }
+        let (Some(boxes), Some(basins)) = (self.domain(), self.basins(args)) else { return Ok(fit) };
         let weights = args.weights.as_ref().map(|column| self.table.numbers(column)).transpose()?;
-        let optimizer = args.optimizer.clone().unwrap_or(Basins::default().optimizer);
-        let plain = drawn / 2;
-        let basins =
-            Basins { optimizer, restarts: drawn - plain, first: plain, steps: args.steps.0, seed: args.seed.0 };
         let surface = self.residuals.surface(data, weights, self.loss, &boxes)?;
-        Ok(fit.restarts(plain).starts(basins.find(&surface, &boxes, engine)?))
+        Ok(fit.restarts(basins.first).starts(basins.find(&surface, &boxes, engine)?))
+    }
+
+    /// The descents of every second start; none where none is drawn.
+    pub fn basins(&self, args: &FitArgs) -> Option<Basins> {
+        let drawn = args.restarts.map_or(if self.starts.is_empty() { STARTS } else { 0 }, |n| n.0);
+        if drawn == 0 || args.group.is_some() || args.optimizer.as_deref() == Some("none") {
+            return None;
+        }
+        let optimizer = args.optimizer.clone().unwrap_or(Basins::default().optimizer);
+        let first = drawn / 2;
+        Some(Basins { optimizer, restarts: drawn - first, first, steps: args.steps.0, seed: args.seed.0 })
     }
 
     /// Where starts are drawn; none unless every parameter that is not fixed has a box. A fixed one stands at its value.
