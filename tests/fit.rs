@@ -419,3 +419,15 @@ fn descents_find_starts_that_lead_to_the_minimum() {
     let surface = model.surface(&columns, None, Loss::Squared, &boxes).unwrap();
     assert!(matches!(two.find(&surface, &boxes, &catchment::Engine::cpu()), Err(catchment::Error::Setting { .. })));
 }
+
+#[test]
+fn a_valley_of_equal_fits_is_one_solution() {
+    let model = model("a*b*exp(-k*t)", &["a", "b", "k"]);
+    let boxes = Domain { lo: vec![0.1, 0.1, 1e-2], hi: vec![10.0, 10.0, 10.0], log: vec![false, false, true] };
+    let fitted = Fit::new(&model, &[&T, &Y]).boxes(boxes).restarts(60).run().unwrap();
+    assert_eq!(fitted.parameters[0].standing, Standing::Undetermined);
+    assert_eq!(fitted.parameters[2].standing, Standing::Free);
+    let best = &fitted.solutions[0];
+    assert!(fitted.solutions.iter().skip(1).all(|s| s.cost > best.cost * (1.0 + 1e-8)), "{:?}", fitted.solutions);
+    assert!(best.hits >= 30, "{} of 60 starts", best.hits);
+}

@@ -6,7 +6,7 @@ use super::loss::Loss;
 use super::residuals::Residuals;
 use super::rows::{Data, Model, Work};
 use super::solutions::{Solution, gather};
-use super::statistics::{Estimate, Statistics, explained};
+use super::statistics::{Estimate, Standing, Statistics, explained};
 use super::trust::Limits;
 use crate::error::Error;
 use crate::random::{Domain, Sampler, Starts};
@@ -321,6 +321,18 @@ pub(super) struct Task {
     sampler: Option<Sampler>,
 }
 
+/// Makes one solution of the best and all that are as good.
+fn one_valley(solutions: &mut Vec<Solution>, starts: u64) {
+    let Some(best) = solutions.first() else { return };
+    let as_good = best.cost * (1.0 + 1e-8) + f64::MIN_POSITIVE;
+    let (valley, rest): (Vec<Solution>, Vec<Solution>) = solutions.drain(..).partition(|s| s.cost <= as_good);
+    let hits = valley.iter().map(|s| s.hits).sum::<u64>();
+    let first_start = valley.iter().map(|s| s.first_start).min().unwrap_or_default();
+    let fraction = hits as f64 / starts as f64;
+    solutions.extend(valley.into_iter().next().map(|best| Solution { hits, fraction, first_start, ..best }));
+    solutions.extend(rest);
+}
+
 impl Task {
     /// Parameters that are to be found.
     pub(super) fn estimated(&self) -> usize {
@@ -357,12 +369,16 @@ impl Task {
             .map_init(ready, |descender, k| descender.descend(&data, &self.settings, &self.start(fit, k)))
             .collect();
         let mut descender = ready();
-        let solutions = gather(&mut descender, &data, &self.settings, &ends);
+        let mut solutions = gather(&mut descender, &data, &self.settings, &ends);
         let starts = ends.len() as u64;
         let best = solutions.first().ok_or(FitError::NoFiniteStart { starts })?;
-        let x = &best.parameters;
+        let (best, x) = (best.clone(), &best.parameters.clone());
         let work = &mut descender.work;
         let found = Statistics::new(work, &data, &self.settings, x, self.counted);
+        // What the data do not determine is a valley of equally good points, and one solution.
+        if found.standings.contains(&Standing::Undetermined) {
+            one_valley(&mut solutions, starts);
+        }
         let estimate = |j: usize| Estimate {
             name: fit.names()[j].clone(),
             value: x[j],
