@@ -20,7 +20,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// Above this many instructions code is laid out in loops.
-pub(crate) const STRAIGHT_LIMIT: usize = 3000;
+const STRAIGHT_LIMIT: usize = 3000;
 /// The same for a surface with rows. Measured on networks of 33 to 1,185 parameters: straight code runs 1.1 to 1.7 times as
 /// fast up to 10,000 instructions, and about as fast from 20,000 on.
 const STRAIGHT_LIMIT_ROWS: usize = 12_000;
@@ -45,14 +45,13 @@ impl CpuEngine {
     }
 }
 
-/// Straight where that is short, else in loops.
-fn lower(graph: &Graph, outputs: &Outputs, surface: &Surface) -> Result<Kernel, Error> {
-    let dim = surface.dim();
+/// Straight where that is short, else in loops; `name` is what messages call the formula.
+pub(crate) fn lower(graph: &Graph, outputs: &Outputs, dim: u32, name: &str) -> Result<Kernel, Error> {
     lower_straight(graph, outputs, dim, straight_limit(outputs))
         .or_else(|| lower_nest(graph, outputs, dim))
         .or_else(|| lower_straight(graph, outputs, dim, KERNEL_LIMIT))
         .filter(|k| k.len() <= KERNEL_LIMIT)
-        .ok_or_else(|| Error::TooLarge { surface: surface.name().to_owned(), dim, limit: KERNEL_LIMIT })
+        .ok_or_else(|| Error::TooLarge { surface: name.to_owned(), dim, limit: KERNEL_LIMIT })
 }
 
 /// How long straight code may be.
@@ -263,7 +262,8 @@ impl CpuEngine {
         let dim = surface.dim() as usize;
         let count = points.len() / dim;
         let evaluation = Evaluation::new(surface);
-        let kernel = with_large_stack(|| lower(&evaluation.graph, &evaluation.outputs(true), surface))?;
+        let kernel =
+            with_large_stack(|| lower(&evaluation.graph, &evaluation.outputs(true), surface.dim(), surface.name()))?;
         let tape = compile::<F>(&kernel, 0, 0);
         let lanes = lanes_for::<F>(tape.rows);
         let values = table_values::<F>(surface);
@@ -291,8 +291,9 @@ impl CpuEngine {
 fn tapes<F: Lane>(plan: &Plan, program: &Program) -> Result<(Tape<F>, Tape<F>), Error> {
     let (surface, step) = (plan.surface(), &program.step);
     with_large_stack(|| {
-        let kernel = lower(&step.graph, &step.outputs(), surface)?;
-        let evaluation = lower(&plan.evaluation().graph, &plan.evaluation().outputs(false), surface)?;
+        let (dim, name) = (surface.dim(), surface.name());
+        let kernel = lower(&step.graph, &step.outputs(), dim, name)?;
+        let evaluation = lower(&plan.evaluation().graph, &plan.evaluation().outputs(false), dim, name)?;
         Ok((compile(&kernel, step.states, program.chain.hyper.len()), compile(&evaluation, 0, 0)))
     })
 }

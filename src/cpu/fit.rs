@@ -120,14 +120,8 @@ impl CpuEngine {
             stop: &stop,
             done: &done,
         };
-        let mut outcome = BatchedOutcome {
-            parameters: vec![0.0; p * count],
-            rss: vec![0.0; count],
-            iterations: vec![0; count],
-            status: vec![BatchedStatus::Nonfinite; count],
-            device: self.device(),
-            timing: Timing { compile: begun.elapsed().as_secs_f64(), run: 0.0 },
-        };
+        let compile = begun.elapsed().as_secs_f64();
+        let mut outcome = BatchedOutcome::empty(p, count, self.device(), Timing { compile, run: 0.0 });
         let begun = Instant::now();
         let even = count.div_ceil(8 * self.pool_size()).next_multiple_of(LANES);
         let task = fit.chunk.unwrap_or(even.min(TASK)).max(1);

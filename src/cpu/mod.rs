@@ -10,7 +10,7 @@ mod run;
 mod tape;
 mod vector;
 
-pub(crate) use engine::{CpuEngine, KERNEL_LIMIT, LANES_MOST, STRAIGHT_LIMIT, lanes_for, with_large_stack};
+pub(crate) use engine::{CpuEngine, KERNEL_LIMIT, LANES_MOST, lanes_for, lower, with_large_stack};
 pub(crate) use lane::{CHUNK, Width};
 pub(crate) use run::{Block, Given, Output, run};
 pub(crate) use tape::{Tape, compile};

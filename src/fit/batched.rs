@@ -283,6 +283,18 @@ pub struct BatchedOutcome {
 }
 
 impl BatchedOutcome {
+    /// Room for `count` fits of `p` parameters that none has been written for yet.
+    pub(crate) fn empty(p: usize, count: usize, device: DeviceInfo, timing: Timing) -> BatchedOutcome {
+        BatchedOutcome {
+            parameters: vec![0.0; p * count],
+            rss: vec![0.0; count],
+            iterations: vec![0; count],
+            status: vec![BatchedStatus::Nonfinite; count],
+            device,
+            timing,
+        }
+    }
+
     /// One parameter of all fits.
     pub fn parameter(&self, i: usize) -> &[f32] {
         let fits = self.rss.len();

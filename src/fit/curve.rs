@@ -1,8 +1,9 @@
 //! A formula's value at given parameters and a row, for curves and tables of a fit.
 
+use super::residuals::coordinates;
 use crate::error::Error;
-use crate::graph::{Axis, Graph, Inputs, NodeId, evaluate};
-use crate::language::{Elaborator, Source, parse_body};
+use crate::graph::{Graph, Inputs, NodeId, evaluate};
+use crate::language::{Elaborator, Source};
 
 /// A formula over names that have values.
 ///
@@ -26,16 +27,8 @@ impl Curve {
     /// [`Error::Formula`], pointing at the mistake.
     pub fn parse(label: &str, text: &str, names: &[String]) -> Result<Curve, Error> {
         let mut graph = Graph::new();
-        let total = names.len() as u32;
-        let x = graph.parameters(total);
-        let known: Vec<(&str, NodeId)> = (names.iter().enumerate())
-            .map(|(i, name)| (name.as_str(), graph.view(x, Axis::vector(total), i as i32, 0, None)))
-            .collect();
-        let source = Source::new(label, text);
-        let (bindings, value) = parse_body(&source)?;
-        let mut elaborator = Elaborator::new(&mut graph, &source, &known);
-        elaborator.bindings(&bindings)?;
-        let value = elaborator.scalar(&value)?;
+        let known = coordinates(&mut graph, names.iter());
+        let value = Elaborator::body(&mut graph, &Source::new(label, text), &known)?;
         Ok(Curve { graph, value, names: names.len() })
     }
 

@@ -1,8 +1,8 @@
 //! Finds the residual in a surface that is a sum of squares over rows: `mean_rows(r^2)`, `sum_rows(w*r^2)`, times or divided
 //! by numbers.
 
-use super::Residuals;
-use crate::graph::{Axis, Binary, Graph, Input, Node, NodeId, Reduction, Unary, depends_on, gradient};
+use super::residuals::{Residuals, reads};
+use crate::graph::{Axis, Binary, Graph, Input, Node, NodeId, Unary, depends_on, gradient};
 use crate::surface::Surface;
 
 /// What a surface squares and sums over the rows of its table.
@@ -36,8 +36,7 @@ impl Recognised {
                     scale /= number(b)?;
                     node = a;
                 }
-                Node::Reduce(Reduction::Sum, a, axis) if graph.axes(a).row() == Some(axis) => break a,
-                _ => return None,
+                _ => break graph.summed_rows(node)?,
             }
         };
         if !graph.axes(item).within_row().is_scalar() || scale <= 0.0 {
@@ -46,7 +45,7 @@ impl Recognised {
         let parameters = depends_on(graph, |input| input == Input::X);
         let (root, weight) = square(graph, item, &parameters)?;
         let mut row = Graph::new();
-        let roots = one_row(surface, table.columns, &mut row, &[Some(root), weight].map(|r| r.unwrap_or(root)))?;
+        let roots = one_row(surface, table.columns, &mut row, &[root, weight.unwrap_or(root)])?;
         let mut value = roots[0];
         if weight.is_some() {
             let weight = row.unary(Unary::Sqrt, roots[1]);
@@ -68,17 +67,6 @@ impl Recognised {
         let residuals = Residuals { graph: row, value, slopes, observed, parameters: names, columns };
         Some(Recognised { residuals, scale })
     }
-}
-
-/// Whether a node reads one of the first `n` coordinates of `X`.
-fn reads(graph: &Graph, id: NodeId, n: u32) -> bool {
-    let needed = graph.needed(&[id]);
-    (0..graph.len() as u32).map(NodeId).filter(|id| needed[id.index()]).any(|id| match graph.node(id) {
-        Node::View { source, start, .. } => {
-            matches!(graph.node(source), Node::Input(Input::X, _)) && (start as u32) < n
-        }
-        _ => false,
-    })
 }
 
 /// `r` and the weight of `w·r²`.
@@ -117,7 +105,7 @@ fn one_row(surface: &Surface, columns: u32, out: &mut Graph, roots: &[NodeId]) -
                 let to = axes.within_row().iter().next();
                 out.view(x, all, (n + first) as i32, 1, to)
             }
-            Node::Reduce(_, a, axis) if graph.axes(a).row() == Some(axis) => return None,
+            _ if graph.summed_rows(id).is_some() => return None,
             _ => out.copied(graph, id, |a| map[a.index()]),
         };
     }

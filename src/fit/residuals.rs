@@ -1,8 +1,8 @@
 //! What a fit makes small: one row's residual as a graph, with its slopes along every parameter.
 
 use crate::error::Error;
-use crate::graph::{Axis, Binary, Graph, Node, NodeId, gradient};
-use crate::language::{Elaborator, Source, parse_body};
+use crate::graph::{Axis, Binary, Graph, Input, Node, NodeId, gradient};
+use crate::language::{Elaborator, Source};
 
 /// One row's residual `model - y` over the vector `X = (parameters…, columns of the row…)`, and its partial derivatives.
 #[derive(Clone, Debug)]
@@ -29,27 +29,15 @@ impl Residuals {
     pub fn parse(model: &str, y: &str, parameters: &[String], columns: &[String]) -> Result<Residuals, Error> {
         let mut graph = Graph::new();
         let total = (parameters.len() + columns.len()) as u32;
-        let x = graph.parameters(total);
-        let names: Vec<(&str, NodeId)> = (parameters.iter().chain(columns).enumerate())
-            .map(|(i, name)| (name.as_str(), graph.view(x, Axis::vector(total), i as i32, 0, None)))
-            .collect();
+        let names = coordinates(&mut graph, parameters.iter().chain(columns));
         let mut side = |label: &str, text: &str| -> Result<NodeId, Error> {
-            let source = Source::new(label, text);
-            let (bindings, value) = parse_body(&source)?;
-            let mut elaborator = Elaborator::new(&mut graph, &source, &names);
-            elaborator.bindings(&bindings)?;
-            Ok(elaborator.scalar(&value)?)
+            Ok(Elaborator::body(&mut graph, &Source::new(label, text), &names)?)
         };
         let (model, y) = (side("--model", model)?, side("--y", y)?);
-        // Views of X at a parameter's place.
-        let reads_parameter = graph.needed(&[y]).into_iter().enumerate().any(|(id, needed)| {
-            let node = graph.node(NodeId(id as u32));
-            needed && matches!(node, Node::View { source, start, .. } if source == x && (start as usize) < parameters.len())
-        });
         let value = graph.binary(Binary::Sub, model, y);
         let all = gradient(&mut graph, value);
         let slopes = (0..parameters.len()).map(|i| graph.view(all, Axis::vector(total), i as i32, 0, None)).collect();
-        let observed = (!reads_parameter).then_some(y);
+        let observed = (!reads(&graph, y, parameters.len() as u32)).then_some(y);
         Ok(Residuals { graph, value, slopes, observed, parameters: parameters.to_vec(), columns: columns.to_vec() })
     }
 
@@ -62,4 +50,26 @@ impl Residuals {
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
+}
+
+/// Names, each for its coordinate of `X`.
+pub(super) fn coordinates<'n>(
+    graph: &mut Graph,
+    names: impl Iterator<Item = &'n String> + Clone,
+) -> Vec<(&'n str, NodeId)> {
+    let total = names.clone().count() as u32;
+    let x = graph.parameters(total);
+    let view = |(i, name): (usize, &'n String)| (name.as_str(), graph.view(x, Axis::vector(total), i as i32, 0, None));
+    names.enumerate().map(view).collect()
+}
+
+/// Whether a node reads one of the first `n` coordinates of `X`.
+pub(super) fn reads(graph: &Graph, id: NodeId, n: u32) -> bool {
+    let needed = graph.needed(&[id]);
+    (0..graph.len() as u32).map(NodeId).filter(|id| needed[id.index()]).any(|id| match graph.node(id) {
+        Node::View { source, start, .. } => {
+            matches!(graph.node(source), Node::Input(Input::X, _)) && (start as u32) < n
+        }
+        _ => false,
+    })
 }

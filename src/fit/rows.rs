@@ -7,11 +7,12 @@
 use super::dense::{Factor, Sum};
 use super::loss::Loss;
 use super::residuals::Residuals;
-use crate::cpu::{Block, CHUNK, Given, Output, STRAIGHT_LIMIT, Tape, Width, compile, lanes_for, run, with_large_stack};
-use crate::cpu::{KERNEL_LIMIT, LANES_MOST};
+use crate::cpu::{
+    Block, CHUNK, Given, LANES_MOST, Output, Tape, Width, compile, lanes_for, lower, run, with_large_stack,
+};
 use crate::error::Error;
 use crate::graph::{Graph, NodeId, simplify};
-use crate::kernel::{Outputs, lower_nest, lower_straight};
+use crate::kernel::Outputs;
 use rayon::prelude::*;
 
 /// Numbers in a piece's buffer: a quarter of a megabyte, which second-level caches hold.
@@ -73,12 +74,7 @@ impl Model {
 fn tape(graph: &Graph, nodes: &[NodeId], dim: u32) -> Result<Tape<f64>, Error> {
     let simple = simplify(graph, nodes);
     let outputs = Outputs { scalars: simple.roots, ..Outputs::default() };
-    let kernel = lower_straight(&simple.graph, &outputs, dim, STRAIGHT_LIMIT)
-        .or_else(|| lower_nest(&simple.graph, &outputs, dim))
-        .or_else(|| lower_straight(&simple.graph, &outputs, dim, KERNEL_LIMIT))
-        .filter(|k| k.len() <= KERNEL_LIMIT)
-        .ok_or_else(|| Error::TooLarge { surface: "the model".to_owned(), dim, limit: KERNEL_LIMIT })?;
-    Ok(compile(&kernel, 0, 0))
+    Ok(compile(&lower(&simple.graph, &outputs, dim, "the model")?, 0, 0))
 }
 
 /// What one thread needs to evaluate a model; reused from point to point and from table to table.

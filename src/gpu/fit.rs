@@ -70,14 +70,8 @@ impl GpuEngine {
         let layout = self.fit_layout();
         let module = self.module(&layout, "fit_rows", &shader.text)?;
         let order = FitOrder::new(fit);
-        let mut outcome = BatchedOutcome {
-            parameters: vec![0.0; p * count],
-            rss: vec![0.0; count],
-            iterations: vec![0; count],
-            status: vec![BatchedStatus::Nonfinite; count],
-            device: self.device(),
-            timing: Timing { compile: begun.elapsed().as_secs_f64(), run: 0.0 },
-        };
+        let compile = begun.elapsed().as_secs_f64();
+        let mut outcome = BatchedOutcome::empty(p, count, self.device(), Timing { compile, run: 0.0 });
         if count == 0 {
             return Ok(outcome);
         }

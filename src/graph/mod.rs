@@ -453,6 +453,14 @@ impl Graph {
         self.intern(Node::Scan(scan, a, axis), axes)
     }
 
+    /// What a node sums over the rows of the surface's table, if that is what it does.
+    pub(crate) fn summed_rows(&self, id: NodeId) -> Option<NodeId> {
+        match self.node(id) {
+            Node::Reduce(_, a, axis) if self.axes(a).row() == Some(axis) => Some(a),
+            _ => None,
+        }
+    }
+
     /// The arguments of a node.
     pub fn arguments(&self, id: NodeId) -> impl Iterator<Item = NodeId> + use<> {
         let list: [Option<NodeId>; 3] = match self.node(id) {

@@ -212,7 +212,7 @@ fn turns(body: &[Statement]) -> u64 {
     body.iter()
         .map(|s| match s {
             Statement::Loop(l) => u64::from(l.count).saturating_mul(1 + turns(&l.body)),
-            // A draw's own loops: ten rounds of Philox, and a few walks of six rounds through a permutation.
+            // A draw's own loops: ten rounds of Philox and 24 of a shuffle.
             Statement::Pick(_) => 40,
             _ => 0,
         })

@@ -1,6 +1,6 @@
 //! Passes over the surface's table: sums over rows that wait for nothing more are made in one loop.
 
-use crate::graph::{Graph, Node, NodeId};
+use crate::graph::{Graph, NodeId};
 
 /// Which sums over rows each pass makes, and before which pass a node outside of rows can be computed.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ impl Passes {
         for &id in ids {
             let waits = graph.arguments(id).map(|a| passes.ready[a.index()]).max().unwrap_or(0);
             passes.ready[id.index()] = waits;
-            if let Some(item) = summed(graph, id) {
+            if let Some(item) = graph.summed_rows(id) {
                 passes.ready[id.index()] = waits + 1;
                 passes.sums.resize_with(passes.sums.len().max(waits + 1), Vec::new);
                 passes.sums[waits].push((id, item));
@@ -38,15 +38,7 @@ impl Passes {
 
     /// Whether a node outside of rows is computed right before this pass.
     pub(super) fn is_outside(&self, graph: &Graph, id: NodeId, pass: usize) -> bool {
-        self.ready[id.index()] == pass && graph.axes(id).row().is_none() && summed(graph, id).is_none()
-    }
-}
-
-/// What a sum over rows sums.
-pub(super) fn summed(graph: &Graph, id: NodeId) -> Option<NodeId> {
-    match graph.node(id) {
-        Node::Reduce(_, a, axis) if graph.axes(a).row() == Some(axis) => Some(a),
-        _ => None,
+        self.ready[id.index()] == pass && graph.axes(id).row().is_none() && graph.summed_rows(id).is_none()
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::ast::{Binding, Expr, ExprKind, IndexClause, Infix, Prefix, Span, Subscript};
 use super::diagnostic::{Diagnostic, DiagnosticKind as Kind, Source, nearest};
+use super::parser::parse_body;
 use crate::graph::{Axes, Axis, AxisKind, Binary, Graph, Input, Law, NodeId, Reduction, Scan, Unary};
 use std::collections::HashMap;
 
@@ -144,6 +145,18 @@ impl<'a> Elaborator<'a> {
         let node = self.scalar(expr)?;
         self.constant_of(node)
             .ok_or_else(|| Box::new(self.diagnostic(expr.span, Kind::NotConstant { what: what.to_owned() })))
+    }
+
+    /// The scalar that a bare formula gives over the names given: `r = norm(x); r^2`.
+    pub(crate) fn body(
+        graph: &mut Graph,
+        source: &Source,
+        names: &[(&str, NodeId)],
+    ) -> Result<NodeId, Box<Diagnostic>> {
+        let (bindings, value) = parse_body(source)?;
+        let mut elaborator = Elaborator::new(graph, source, names);
+        elaborator.bindings(&bindings)?;
+        elaborator.scalar(&value)
     }
 
     /// Elaborates bindings in order, defining each name.

@@ -18,7 +18,7 @@ pub use text::SurfaceText;
 
 use crate::error::{DimensionRule, Error};
 use crate::graph::{Graph, Inputs, NodeId, evaluate, gradient};
-use crate::language::{Elaborator, Source, parse_body};
+use crate::language::{Elaborator, Source};
 use crate::random::Domain;
 use std::sync::Arc;
 
@@ -111,13 +111,10 @@ impl Surface {
             let rule = DimensionRule::AtMost(MAX_DIM);
             return Err(Error::Dimension { surface: source.name.clone(), dim, rule });
         }
-        let (bindings, value) = parse_body(&source)?;
         let mut graph = Graph::new();
         let x = graph.parameters(dim);
         let n = graph.constant(f64::from(dim));
-        let mut elaborator = Elaborator::new(&mut graph, &source, &[("x", x), ("n", n)]);
-        elaborator.bindings(&bindings)?;
-        let value = elaborator.scalar(&value)?;
+        let value = Elaborator::body(&mut graph, &source, &[("x", x), ("n", n)])?;
         let text = source.text.to_string();
         let surface = Surface::new("formula".to_owned(), graph, value, domain)?;
         Ok(Surface { label: text, ..surface })

@@ -17,7 +17,7 @@ mod rows;
 mod schedule;
 
 use super::builder::{Builder, RowLoop, prune};
-use super::passes::{Passes, summed};
+use super::passes::Passes;
 use super::{Array, Index, Instruction, Kernel, Outputs, RowAccess, Statement, Type, ValueId};
 use crate::graph::{Axis, Graph, Input, Node, NodeId, Table, depends_on};
 use place::Place;
@@ -55,7 +55,7 @@ impl Sites {
     }
 
     fn sums_rows(&self, graph: &Graph, id: NodeId) -> bool {
-        summed(graph, id).is_some()
+        graph.summed_rows(id).is_some()
     }
 
     /// The axes of a node's own loop, outermost first, that over rows left out.
