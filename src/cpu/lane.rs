@@ -1,6 +1,9 @@
 //! A lane's number type, and the vector instructions that a loop over lanes is compiled for.
 
+use super::machine::{Line, Task, TileLayout};
+use super::program::Program;
 use crate::graph::{Binary, LaneLoop, Law, Unary};
+use crate::kernel::Kernel;
 use crate::outcome::Column;
 use crate::random::{normal_pair, normal_pair_f64, uniform};
 
@@ -8,7 +11,7 @@ use crate::random::{normal_pair, normal_pair_f64, uniform};
 pub(crate) const CHUNK: usize = 32;
 
 /// `f32` or `f64`.
-pub(crate) trait Lane: Copy + Default + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
+pub(crate) trait Lane: bytemuck::Pod + Default + PartialOrd + Send + Sync + std::fmt::Debug {
     /// From the host's number.
     fn of(value: f64) -> Self;
     /// To the host's number.
@@ -23,6 +26,16 @@ pub(crate) trait Lane: Copy + Default + PartialOrd + Send + Sync + std::fmt::Deb
     fn draw(law: Law, words: [u32; 4]) -> [Self; 4];
     /// Numbers as a column.
     fn column(values: Vec<Self>) -> Column;
+    /// The kernel as machine code, where this number type and the machine have it.
+    fn machine(kernel: &Kernel, layout: &TileLayout, width: Width, task: Task) -> Option<Box<dyn Program<Self>>>;
+    /// Memory as numbers.
+    fn numbers(lines: &[Line]) -> &[Self] {
+        bytemuck::cast_slice(lines)
+    }
+    /// Memory as numbers.
+    fn numbers_mut(lines: &mut [Line]) -> &mut [Self] {
+        bytemuck::cast_slice_mut(lines)
+    }
 }
 
 impl Lane for f32 {
@@ -56,6 +69,9 @@ impl Lane for f32 {
     fn column(values: Vec<f32>) -> Column {
         Column::F32(values)
     }
+    fn machine(kernel: &Kernel, layout: &TileLayout, width: Width, task: Task) -> Option<Box<dyn Program<f32>>> {
+        super::program::machine(kernel, layout, width, task)
+    }
 }
 
 impl Lane for f64 {
@@ -88,6 +104,9 @@ impl Lane for f64 {
     }
     fn column(values: Vec<f64>) -> Column {
         Column::F64(values)
+    }
+    fn machine(_: &Kernel, _: &TileLayout, _: Width, _: Task) -> Option<Box<dyn Program<f64>>> {
+        None
     }
 }
 

@@ -31,8 +31,8 @@ pub(crate) struct Block<F> {
     pub(crate) flip: usize,
     /// The seed's two words.
     pub(crate) key: [u32; 2],
-    /// The number of the first lane's restart.
-    pub(crate) first: u64,
+    /// The numbers of the lanes' restarts; empty where nothing is drawn.
+    pub(crate) ids: Vec<u64>,
     counters: Vec<u32>,
     picks: Picks,
 }
@@ -46,12 +46,12 @@ struct Picks {
 }
 
 impl Picks {
-    fn pick(&mut self, draws: RowDraws, key: [u32; 2], first: u64, lanes: usize, step: u32, draw: u32) {
+    fn pick(&mut self, draws: RowDraws, key: [u32; 2], ids: &[u64], step: u32, draw: u32) {
         let address = draws.address(step, draw);
         if self.address != Some(address) {
             self.address = Some(address);
             self.words.clear();
-            self.words.extend((0..lanes as u64).map(|lane| row_words(key, first + lane, address)));
+            self.words.extend(ids.iter().map(|&id| row_words(key, id, address)));
         }
         self.rows.clear();
         self.rows.extend(self.words.iter().map(|&words| draws.choose(words, step, draw)));
@@ -65,10 +65,17 @@ impl<F: Lane> Block<F> {
             lanes,
             flip: 0,
             key,
-            first: 0,
+            ids: Vec::new(),
             counters: vec![0; vars],
             picks: Picks::default(),
         }
+    }
+
+    /// Other restarts take the lanes.
+    pub(crate) fn renumber(&mut self, ids: impl Iterator<Item = u64>) {
+        self.ids.clear();
+        self.ids.extend(ids);
+        self.picks.address = None;
     }
 
     /// A row of the slab.
@@ -285,7 +292,7 @@ fn interpret<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, given: Given<'_, F>)
     let Given { host, data, step } = given;
     let lanes = block.lanes;
     let rows = block.slab.len() / lanes;
-    let (key, first) = (block.key, block.first);
+    let (key, ids) = (block.key, &block.ids);
     let (x, next) = (tape.x[block.flip], tape.x[1 - block.flip]);
     let (counters, picks) = (&mut block.counters, &mut block.picks);
     let places = Places { tape, host, data: data.values, base: block.slab.as_mut_ptr(), rows, lanes, x, next };
@@ -309,7 +316,7 @@ fn interpret<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, given: Given<'_, F>)
             }
             Op::Pick { draw } => {
                 let draw = places.index(draw, counters) as u32;
-                picks.pick(data.draws, key, first, lanes, step, draw);
+                picks.pick(data.draws, key, ids, step, draw);
             }
             Op::Gather { to, column } => {
                 let to = places.row(to, counters);
@@ -361,7 +368,7 @@ fn interpret<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, given: Given<'_, F>)
             Op::Draw { site, law, to, block } => {
                 let block = places.index(block, counters) as u32;
                 let to = places.row(to, counters);
-                draw(law, to, lanes, key, first, step, Purpose::Draw(site as u8).tag(block));
+                draw(law, to, lanes, key, ids, step, Purpose::Draw(site as u8).tag(block));
             }
         }
     }
@@ -381,9 +388,8 @@ fn turns(count: u32, block: Option<(u32, u32)>, counters: &[u32]) -> (u32, u32) 
 
 /// Four rows of draws from `to` on, one word each from every lane's own Philox block.
 #[inline(always)]
-fn draw<F: Lane>(law: Law, to: *mut F, lanes: usize, key: [u32; 2], first: u64, step: u32, tag: u32) {
-    for lane in 0..lanes {
-        let restart = first + lane as u64;
+fn draw<F: Lane>(law: Law, to: *mut F, lanes: usize, key: [u32; 2], ids: &[u64], step: u32, tag: u32) {
+    for (lane, &restart) in ids.iter().enumerate().take(lanes) {
         let words = philox4x32([restart as u32, (restart >> 32) as u32, step, tag], key);
         for (k, v) in F::draw(law, words).into_iter().enumerate() {
             // SAFETY: a draw's four rows lie one after the other in the slab.

@@ -1,0 +1,400 @@
+//! A cohort: restarts that begin together and take their steps together, in tiles that stay full.
+//!
+//! A restart that stops leaves its lane. When the others fit into fewer tiles, the last ones move up into the empty lanes: so
+//! what has ended costs nothing, and every lane of a tile is always at the same step.
+
+use super::engine::{HostTable, Job};
+use super::lane::Lane;
+use super::machine::{Line, Ring, TileLayout, Work};
+use super::program::{HUGE, Runner, tiles};
+use crate::graph::DIVERGED;
+use crate::outcome::{Batch, Status, TraceBatch};
+use crate::plan::Stopping;
+use crate::random::key_of;
+use std::sync::atomic::Ordering;
+
+/// Bytes of tiles that are stepped together: half of a usual first-level cache.
+const NEAR: usize = 24 << 10;
+/// Coordinates times steps that pass before a wish to stop is heard.
+const PATIENCE: u64 = 1 << 22;
+/// Steps that pass, at most, before lanes are looked through for ended restarts.
+const BURST: u64 = 64;
+
+/// How many tiles are stepped together.
+pub(super) fn tiles_near(tile_bytes: usize) -> usize {
+    (NEAR / tile_bytes.max(1)).clamp(1, 64)
+}
+
+/// Where each restart of a cohort ended.
+struct Ends<F> {
+    status: Vec<u8>,
+    steps: Vec<u32>,
+    /// Coordinate-major.
+    x: Vec<F>,
+    last_value: Vec<F>,
+}
+
+/// The restarts that still run, and those that ended.
+struct Cohort<'j, F> {
+    layout: &'j TileLayout,
+    lanes: usize,
+    /// Restarts of the cohort.
+    count: usize,
+    memory: Vec<Line>,
+    tiles: usize,
+    /// Which restart of the cohort has each lane.
+    who: Vec<u32>,
+    running: usize,
+    /// Which of the two parameter arrays is before the next step.
+    flip: usize,
+    ends: Ends<F>,
+    stopping: Stopping,
+    has_value: bool,
+}
+
+/// Descends restarts `first..first + count` of a configuration; `None` where the run was stopped.
+pub(super) fn descend<F: Lane>(
+    job: &Job<'_, F>,
+    number: usize,
+    host: &HostTable<F>,
+    first: u64,
+    count: usize,
+) -> Option<(Batch, Vec<TraceBatch>)> {
+    let plan = job.plan;
+    let id = plan.first() + first;
+    let mut cohort = Cohort::new(job, number, host, id, count);
+    let mut runner = job.step.runner(key_of(plan.seed()), job.data);
+    let mut evaluator = job.evaluation.runner(key_of(plan.seed()), job.data);
+    let start_value = if plan.points() {
+        job.values(&mut *evaluator, count, |i, to| to.copy_from_slice(&cohort.ends.x[i * count..][..count])).0
+    } else {
+        Vec::new()
+    };
+    let wanted = &plan.trace().steps;
+    let traced = |who: usize| first + (who as u64) < plan.trace().restarts;
+    let mut traces = Vec::new();
+    let mut record = |cohort: &Cohort<'_, F>, evaluator: &mut dyn Runner<F>, step: u64| {
+        let mut kept: Vec<(u32, usize)> = cohort.runners().filter(|&(who, _)| traced(who as usize)).collect();
+        kept.sort_unstable();
+        if kept.is_empty() {
+            return;
+        }
+        let mut x = Vec::with_capacity(cohort.layout.dim * kept.len());
+        for i in 0..cohort.layout.dim {
+            x.extend(kept.iter().map(|&(_, lane)| cohort.coordinate(i, lane)));
+        }
+        let (value, norm) =
+            job.values(evaluator, kept.len(), |i, to| to.copy_from_slice(&x[i * kept.len()..][..kept.len()]));
+        traces.push(TraceBatch {
+            configuration: number,
+            step,
+            restarts: kept.iter().map(|&(who, _)| id + u64::from(who)).collect(),
+            value: F::column(value),
+            gradient_norm: F::column(norm),
+            x: F::column(x),
+        });
+    };
+    if wanted.contains(&0) {
+        record(&cohort, &mut *evaluator, 0);
+    }
+    let mut own = (!host.whole).then(|| job.program.step.host.run(&plan.configurations()[number].hyper, plan.steps()));
+    let mut window: Vec<F> = Vec::new();
+    let stride = job.program.step.host.len();
+    let mut done = 0u64;
+    while done < plan.steps() && cohort.running > 0 {
+        if job.stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        let work = (cohort.running * cohort.layout.dim) as u64 * job.weight;
+        let mut burst = (PATIENCE / work.max(1)).clamp(1, 1 << 16);
+        if cohort.tests() {
+            burst = burst.min((done / 4).clamp(16, BURST));
+        }
+        let trace = wanted.iter().copied().find(|&t| t > done).unwrap_or(u64::MAX);
+        let to = (done + burst).min(plan.steps()).min(trace);
+        let scalars: &[F] = match &mut own {
+            None => &host.values[done as usize * host.stride..],
+            Some(run) => {
+                let mut rows = Vec::new();
+                run.extend(to - done, &mut rows);
+                window.clear();
+                window.extend(rows.into_iter().map(F::of));
+                &window
+            }
+        };
+        let stride = if own.is_some() { stride } else { host.stride };
+        cohort.run(&mut *runner, job.near, scalars, stride, done, to);
+        job.done.fetch_add((to - done) * count as u64, Ordering::Relaxed);
+        done = to;
+        cohort.compact();
+        if wanted.contains(&done) {
+            record(&cohort, &mut *evaluator, done);
+        }
+    }
+    job.done.fetch_add((plan.steps() - done) * count as u64, Ordering::Relaxed);
+    cohort.leave(plan.steps());
+    Some((finish(job, cohort, &mut *evaluator, number, id, start_value), traces))
+}
+
+/// Final values, and how the restarts ended that ran to the last step.
+fn finish<F: Lane>(
+    job: &Job<'_, F>,
+    cohort: Cohort<'_, F>,
+    evaluator: &mut dyn Runner<F>,
+    number: usize,
+    id: u64,
+    start_value: Vec<F>,
+) -> Batch {
+    let plan = job.plan;
+    let (count, ends) = (cohort.count, cohort.ends);
+    let (value, norm) = job.values(evaluator, count, |i, to| to.copy_from_slice(&ends.x[i * count..][..count]));
+    let settled = |restart: usize| {
+        Status::from_code(u32::from(ends.status[restart])).unwrap_or_else(|| {
+            let (value, norm) = (value[restart], norm[restart]);
+            if !value.to().is_finite() || norm.to().is_nan() {
+                return Status::Nonfinite;
+            }
+            let square = F::of(norm.to() * norm.to());
+            stops(&plan.stopping(), Some(value), Some(square), Some(ends.last_value[restart]))
+                .unwrap_or(Status::MaxSteps)
+        })
+    };
+    let status = (0..count).map(settled).collect();
+    Batch {
+        configuration: number,
+        first: id,
+        dim: cohort.layout.dim,
+        value: F::column(value),
+        gradient_norm: F::column(norm),
+        steps: ends.steps,
+        status,
+        start_value: F::column(start_value),
+        x: F::column(if plan.points() { ends.x } else { Vec::new() }),
+    }
+}
+
+impl<'j, F: Lane> Cohort<'j, F> {
+    fn new(job: &'j Job<'_, F>, number: usize, host: &HostTable<F>, id: u64, count: usize) -> Cohort<'j, F> {
+        let (layout, lanes, plan) = (job.step.layout(), job.step.lanes(), job.plan);
+        let dim = layout.dim;
+        let tile_count = count.div_ceil(lanes);
+        let mut starts = vec![0f32; dim * count];
+        plan.sampler().fill(id, count, &mut starts);
+        let x: Vec<F> = starts.into_iter().map(F::from_start).collect();
+        let mut memory = tiles::<F>(layout, lanes, tile_count);
+        for (number_of_tile, tile) in F::numbers_mut(&mut memory).chunks_exact_mut(layout.len() * lanes).enumerate() {
+            let from = number_of_tile * lanes;
+            let here = lanes.min(count - from);
+            for i in 0..dim {
+                let row = &mut tile[layout.row(i, lanes)];
+                row[..here].copy_from_slice(&x[i * count + from..][..here]);
+                // Lanes behind the last restart repeat it.
+                let last = row[here - 1];
+                row[here..].fill(last);
+            }
+            for (k, &initial) in host.initial.iter().enumerate() {
+                tile[layout.state(k) * lanes..][..dim * lanes].fill(initial);
+            }
+            tile[layout.row(layout.last(), lanes)].fill(F::of(f64::NAN));
+            for lane in 0..lanes {
+                let restart = id + (from + lane.min(here - 1)) as u64;
+                layout.set_id(tile, lanes, lane, restart);
+                if layout.drawn > 0 {
+                    for (slot, drawn) in plan.drawn(number, restart).into_iter().enumerate() {
+                        tile[(layout.drawn() + slot) * lanes + lane] = F::of(drawn);
+                    }
+                }
+                if lane < here {
+                    layout.alive(tile, lanes)[lane / 64] |= 1 << (lane % 64);
+                }
+            }
+        }
+        let ends = Ends { status: vec![0; count], steps: vec![0; count], x, last_value: vec![F::default(); count] };
+        Cohort {
+            layout,
+            lanes,
+            count,
+            memory,
+            tiles: tile_count,
+            who: (0..(tile_count * lanes) as u32).collect(),
+            running: count,
+            flip: 0,
+            ends,
+            stopping: plan.stopping(),
+            has_value: job.program.step.value.is_some(),
+        }
+    }
+
+    /// Whether restarts may stop for other reasons than a blow-up.
+    fn tests(&self) -> bool {
+        self.stopping != Stopping::default()
+    }
+
+    fn tile_len(&self) -> usize {
+        self.layout.len() * self.lanes
+    }
+
+    /// Restarts that run, and their lanes.
+    fn runners(&self) -> impl Iterator<Item = (u32, usize)> + '_ {
+        let tiles = F::numbers(&self.memory).chunks_exact(self.tile_len()).take(self.tiles).enumerate();
+        tiles.flat_map(move |(t, tile)| {
+            self.layout.running(tile, self.lanes).map(move |lane| t * self.lanes + lane).map(|at| (self.who[at], at))
+        })
+    }
+
+    /// A coordinate of a lane's restart.
+    fn coordinate(&self, i: usize, at: usize) -> F {
+        let (tile, lane) = (at / self.lanes, at % self.lanes);
+        F::numbers(&self.memory)[tile * self.tile_len() + (self.flip * self.layout.dim + i) * self.lanes + lane]
+    }
+
+    /// Takes steps `from` to `to`, a few tiles at a time.
+    fn run(&mut self, runner: &mut dyn Runner<F>, near: usize, host: &[F], stride: usize, from: u64, to: u64) {
+        let bytes = self.tile_len() * size_of::<F>();
+        let line = size_of::<Line>();
+        for begin in (0..self.tiles).step_by(near) {
+            let end = (begin + near).min(self.tiles);
+            let Cohort { memory, ends, layout, lanes, who, running, stopping, has_value, count, .. } = self;
+            let tiles = &mut memory[begin * bytes / line..end * bytes / line];
+            let work = Work { tiles, flip: self.flip, host, stride, step: from, steps: to };
+            runner.run(work, &mut |ring: Ring<'_, F>| {
+                let who = &who[(begin + ring.tile) * *lanes..][..*lanes];
+                *running -= settle(layout, stopping, *has_value, who, *count, ends, ring);
+            });
+        }
+        self.flip ^= ((to - from) & 1) as usize;
+    }
+
+    /// Moves the last restarts into empty lanes where that saves tiles.
+    fn compact(&mut self) {
+        let needed = self.running.div_ceil(self.lanes).max(1);
+        if needed >= self.tiles {
+            return;
+        }
+        let (lanes, len, layout) = (self.lanes, self.tile_len(), self.layout);
+        let numbers = F::numbers_mut(&mut self.memory);
+        let (keep, rest) = numbers.split_at_mut(needed * len);
+        let mut movers = (needed * lanes..self.tiles * lanes)
+            .filter(|&at| layout.runs(&rest[at / lanes * len - needed * len..][..len], lanes, at % lanes))
+            .collect::<Vec<usize>>()
+            .into_iter();
+        for at in 0..needed * lanes {
+            let tile = &mut keep[at / lanes * len..][..len];
+            if layout.runs(tile, lanes, at % lanes) {
+                continue;
+            }
+            let Some(from) = movers.next() else { break };
+            let source = &rest[from / lanes * len - needed * len..][..len];
+            for row in (0..=layout.last()).filter(|row| !(layout.gradient()..layout.last()).contains(row)) {
+                tile[row * lanes + at % lanes] = source[row * lanes + from % lanes];
+            }
+            layout.set_id(tile, lanes, at % lanes, layout.id(source, lanes, from % lanes));
+            layout.alive(tile, lanes)[at % lanes / 64] |= 1 << (at % lanes % 64);
+            self.who[at] = self.who[from];
+        }
+        self.tiles = needed;
+    }
+
+    /// Those that still run have taken all steps.
+    fn leave(&mut self, steps: u64) {
+        let here: Vec<(u32, usize)> = self.runners().collect();
+        let last = self.layout.row(self.layout.last(), self.lanes).start;
+        for (who, at) in here {
+            let who = who as usize;
+            for i in 0..self.layout.dim {
+                self.ends.x[i * self.count + who] = self.coordinate(i, at);
+            }
+            self.ends.steps[who] = steps as u32;
+            let tile = at / self.lanes * self.tile_len();
+            self.ends.last_value[who] = F::numbers(&self.memory)[tile + last + at % self.lanes];
+        }
+    }
+}
+
+/// Looks at a tile that rang: who stops keeps the point before the step. Gives how many stopped.
+fn settle<F: Lane>(
+    layout: &TileLayout,
+    stopping: &Stopping,
+    has_value: bool,
+    who: &[u32],
+    count: usize,
+    ends: &mut Ends<F>,
+    ring: Ring<'_, F>,
+) -> usize {
+    let Ring { step, rows, before, after, gradient, value, norm, .. } = ring;
+    let lanes = who.len();
+    let (dim, last) = (layout.dim, layout.last() * lanes);
+    let (diverged, huge) = (F::of(DIVERGED), F::of(HUGE));
+    let mut ended = 0;
+    for lane in (0..lanes).collect::<Vec<usize>>() {
+        if !layout.runs(rows, lanes, lane) {
+            continue;
+        }
+        let now = has_value.then(|| value[lane]);
+        let norm = stopping.gradient.is_some().then(|| norm[lane]);
+        let far = |rows: &[F]| (0..dim).any(|i| !(rows[(after + i) * lanes + lane].to().abs() <= diverged.to()));
+        // A gradient's alarm may also be NaN.
+        let status = if !(gradient[lane] <= huge) {
+            Some(Status::Nonfinite)
+        } else if let Some(status) = stops(stopping, now, norm, (step > 0).then_some(rows[last + lane])) {
+            Some(status)
+        } else if far(rows) {
+            Some(Status::Diverged)
+        } else {
+            None
+        };
+        let Some(status) = status else { continue };
+        let restart = who[lane] as usize;
+        ends.status[restart] = status as u8;
+        ends.steps[restart] = step as u32;
+        for i in 0..dim {
+            ends.x[i * count + restart] = rows[(before + i) * lanes + lane];
+        }
+        layout.alive(rows, lanes)[lane / 64] &= !(1 << (lane % 64));
+        ended += 1;
+    }
+    if has_value {
+        rows[last..last + lanes].copy_from_slice(value);
+    }
+    if ended > 0 {
+        repeat_a_runner(layout, rows, lanes);
+    }
+    ended
+}
+
+/// Empty lanes do what a lane does that runs: nothing they compute can be slow or ring.
+fn repeat_a_runner<F: Lane>(layout: &TileLayout, rows: &mut [F], lanes: usize) {
+    let Some(model) = layout.running(rows, lanes).next() else { return };
+    let empty: Vec<usize> = (0..lanes).filter(|&lane| !layout.runs(rows, lanes, lane)).collect();
+    for row in 0..layout.gradient() {
+        let number = rows[row * lanes + model];
+        for &lane in &empty {
+            rows[row * lanes + lane] = number;
+        }
+    }
+}
+
+/// Whether a restart stops at its point, for a reason other than a blow-up.
+fn stops<F: Lane>(
+    stopping: &Stopping,
+    value: Option<F>,
+    squared_norm: Option<F>,
+    last_value: Option<F>,
+) -> Option<Status> {
+    if let (Some(tolerance), Some(norm)) = (stopping.gradient, squared_norm)
+        && norm <= F::of(tolerance * tolerance)
+    {
+        return Some(Status::Converged);
+    }
+    let now = value?;
+    if stopping.target.is_some_and(|target| now <= F::of(target)) {
+        return Some(Status::Target);
+    }
+    if let (Some(tolerance), Some(last)) = (stopping.change, last_value) {
+        let change = (now.to() - last.to()).abs();
+        if change <= tolerance * now.to().abs().max(1.0) {
+            return Some(Status::Stalled);
+        }
+    }
+    None
+}

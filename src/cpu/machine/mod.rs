@@ -1,0 +1,384 @@
+//! Machine code: the kernel printed for this processor, where it is an x86-64 with AVX2 or AVX-512.
+//!
+//! A *tile* is a vector of restarts with everything that is theirs; the code runs many steps over many tiles in one call,
+//! with intermediate values in registers. It has the bits of the tape: the same instructions in the same tree, never fused. The one
+//! fused multiply-add that it uses belongs to alarms, which only say when to look closer.
+
+mod arrange;
+mod code;
+mod emit;
+mod encode;
+mod frame;
+mod lower;
+
+use super::lane::Width;
+use crate::kernel::Kernel;
+use code::{Definition, Op, Value};
+use emit::{AFTER, BEFORE, DATA, Emitter, FRAME, HOST, SCRATCH, TILE};
+use encode::{Condition, Form, Gpr, Memory, Predicate, Source};
+use frame::Frame;
+pub(crate) use frame::Line;
+pub(crate) use lower::TileLayout;
+use std::collections::HashMap;
+
+/// A sum of squares above this may hide a coordinate that is a blow-up: (10^18)².
+const ALARM: f32 = 1e36;
+/// Machine code longer than this is not kept: it would run from main memory.
+const MOST_BYTES: usize = 1 << 24;
+
+/// What a program does behind its kernel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Task {
+    /// Steps: watches for blow-ups, and for reasons to stop.
+    Descend {
+        /// Largest squared gradient norm of a converged restart.
+        gradient_squared: Option<f64>,
+        /// The value that is aimed at.
+        target: Option<f64>,
+        /// Largest change of a stalled restart's value.
+        change: Option<f64>,
+        /// Whether the kernel gives out the value.
+        value: bool,
+    },
+    /// Evaluates once; scalar outputs go to the tile.
+    Evaluate,
+}
+
+/// A kernel as machine code.
+pub(crate) struct MachineCode {
+    code: memmap2::Mmap,
+    layout: TileLayout,
+    form: Form,
+    /// What scratch memory begins with.
+    scratch: Vec<Line>,
+}
+
+impl std::fmt::Debug for MachineCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MachineCode").field("bytes", &self.code.len()).field("form", &self.form).finish()
+    }
+}
+
+impl MachineCode {
+    /// Writes the kernel; `None` where this machine or this kernel is for the tape.
+    pub(crate) fn new(kernel: &Kernel, layout: TileLayout, width: Width, task: Task) -> Option<MachineCode> {
+        let form = match width {
+            Width::Baseline => return None,
+            Width::Avx2 => Form::Avx2,
+            Width::Avx512 => Form::Avx512,
+        };
+        let watched = matches!(task, Task::Descend { .. });
+        let lowered = lower::record(kernel, &layout, form.bytes(), watched)?;
+        let body = arrange::arrange(lowered.body, &lowered.definitions, &lowered.outputs);
+        let (constants, end) = constants(&lowered.definitions, form, task, lowered.scratch);
+        let mut emitter = Emitter::new(form, &lowered.definitions, constants.clone(), end);
+        emitter.survey(&body, &lowered.outputs);
+        write(&mut emitter, &body, &lowered.outputs, &layout, task, &constants)?;
+        if emitter.failed() {
+            return None;
+        }
+        let bytes = usize::try_from(emitter.scratch).ok()?;
+        let mut scratch = vec![Line::default(); bytes.div_ceil(size_of::<Line>())];
+        let words: &mut [u32] = bytemuck::cast_slice_mut(&mut scratch);
+        let first = frame::TABLES as usize / 4;
+        if !lowered.tables.is_empty() {
+            words[first..first + lowered.tables.len()].copy_from_slice(&lowered.tables);
+        }
+        for (&bits, &at) in &constants {
+            let count = if form == Form::Avx512 { 1 } else { 8 };
+            words[at as usize / 4..][..count].fill(bits);
+        }
+        let text = emitter.asm.finish()?;
+        if text.len() > MOST_BYTES {
+            return None;
+        }
+        let mut map = memmap2::MmapMut::map_anon(text.len()).ok()?;
+        map.copy_from_slice(&text);
+        // A system that forbids new code leaves the tape.
+        let code = map.make_exec().ok()?;
+        Some(MachineCode { code, layout, form, scratch })
+    }
+
+    /// Restarts of a tile.
+    pub(crate) fn lanes(&self) -> usize {
+        self.form.bytes() as usize / 4
+    }
+
+    /// Numbers of a tile.
+    pub(crate) fn tile(&self) -> usize {
+        self.layout.len() * self.lanes()
+    }
+
+    /// What a tile holds.
+    pub(crate) fn layout(&self) -> &TileLayout {
+        &self.layout
+    }
+}
+
+/// Where every constant lies, and how many bytes of scratch memory are taken with them.
+fn constants(definitions: &[Definition], form: Form, task: Task, taken: i32) -> (HashMap<u32, i32>, i32) {
+    let mut wanted: Vec<u32> = definitions
+        .iter()
+        .filter_map(|d| match d {
+            Definition::Op(Op::Constant(bits)) => Some(*bits),
+            _ => None,
+        })
+        .collect();
+    wanted.push(ALARM.to_bits());
+    if definitions.iter().any(|d| matches!(d, Definition::Op(Op::Third(_)))) {
+        wanted.push(emit::THIRD);
+    }
+    if let Task::Descend { gradient_squared, target, change, .. } = task {
+        wanted.extend([gradient_squared, target].into_iter().flatten().map(|v| (v as f32).to_bits()));
+        wanted.extend(change.iter().flat_map(|&c| [margin(c).to_bits(), 1f32.to_bits(), !SIGN]));
+    }
+    let each = if form == Form::Avx512 { 4 } else { form.bytes() };
+    let (mut early, mut late) = (frame::CONSTANTS, taken.max(frame::TABLES));
+    let mut all = HashMap::new();
+    for bits in wanted {
+        all.entry(bits).or_insert_with(|| {
+            let next = if early + each <= frame::TABLES { &mut early } else { &mut late };
+            *next += each;
+            *next - each
+        });
+    }
+    (all, (late + 63) & !63)
+}
+
+const SIGN: u32 = 0x8000_0000;
+
+/// A tolerance with room for what the alarm's own arithmetic loses.
+fn margin(change: f64) -> f32 {
+    (change * (1.0 + 1e-5)) as f32
+}
+
+/// Everything around the body: the loops over steps and tiles, and the alarms.
+fn write(
+    e: &mut Emitter<'_>,
+    body: &[code::Item],
+    outputs: &[Value],
+    layout: &TileLayout,
+    task: Task,
+    constants: &HashMap<u32, i32>,
+) -> Option<()> {
+    let bytes = e.asm.form.bytes();
+    let vector = |row: usize| i32::try_from(row).ok()?.checked_mul(bytes);
+    let tile_bytes = vector(layout.len())?;
+    let frame = |at: i32| Memory::at(FRAME, at);
+    let kept = [Gpr::Rbx, Gpr::Rbp, Gpr::R12, Gpr::R13, Gpr::R14, Gpr::R15];
+    let (top, done, trip, leave) = (e.asm.label(), e.asm.label(), e.asm.label(), e.asm.label());
+    for register in kept {
+        e.asm.push(register);
+    }
+    e.asm.add(Gpr::Rsp, -8);
+    e.asm.mov(FRAME, Gpr::Rdi);
+    e.asm.mov_load(SCRATCH, frame(Frame::SCRATCH));
+    e.asm.mov_load(DATA, frame(Frame::DATA));
+    e.asm.mov_load(HOST, frame(Frame::HOST));
+    e.asm.mov_load(TILE, frame(Frame::TILE));
+    let place = |e: &mut Emitter<'_>| {
+        e.asm.mov_load(BEFORE, frame(Frame::BEFORE));
+        e.asm.lea(BEFORE, Memory { base: TILE, index: Some(BEFORE), displacement: 0 });
+        e.asm.mov_load(AFTER, frame(Frame::AFTER));
+        e.asm.lea(AFTER, Memory { base: TILE, index: Some(AFTER), displacement: 0 });
+    };
+    place(e);
+    e.asm.bind(top);
+    e.asm.compare_load(TILE, frame(Frame::END));
+    e.asm.jump_if(Condition::AboveOrEqual, done);
+    if matches!(task, Task::Descend { .. }) {
+        e.watch();
+    }
+    e.body(body);
+    e.close();
+    let constant = |bits: u32| {
+        let memory = Memory::at(SCRATCH, constants.get(&bits).copied()?);
+        Some(if bytes == 64 { Source::Spread(memory) } else { Source::Vector(memory) })
+    };
+    let mut store_on_trip = Vec::new();
+    match task {
+        Task::Evaluate => {
+            for (k, &output) in outputs.iter().enumerate() {
+                let register = e.keep(output);
+                e.asm.store(Memory::at(TILE, vector(layout.outputs() + k)?), register);
+            }
+        }
+        Task::Descend { gradient_squared, target, change, value } => {
+            let mut outputs = outputs.iter();
+            let now = if value { outputs.next().map(|&v| e.keep(v)) } else { None };
+            let norm = outputs.next().map(|&v| e.keep(v));
+            let (gradient, all) = e.alarms()?;
+            store_on_trip.push((Frame::ALARM, gradient));
+            store_on_trip.extend(now.map(|r| (Frame::NOW, r)));
+            store_on_trip.extend(norm.map(|r| (Frame::NORM, r)));
+            let spare = e.asm.form.registers() - 1;
+            let alive = Memory::at(TILE, vector(layout.words() + 2)?);
+            let ring = |e: &mut Emitter<'_>, predicate, a: u8, b: Source| {
+                e.asm.compare(predicate, spare, a, b);
+                e.asm.lanes_to_gpr(Gpr::Rax, spare);
+                e.asm.test_load(Gpr::Rax, alive);
+                e.asm.jump_if(Condition::NotZero, trip);
+            };
+            ring(e, Predicate::NotLessEqual, all, constant(ALARM.to_bits())?);
+            if let (Some(limit), Some(norm)) = (gradient_squared, norm) {
+                ring(e, Predicate::LessEqual, norm, constant((limit as f32).to_bits())?);
+            }
+            if let (Some(goal), Some(now)) = (target, now) {
+                ring(e, Predicate::LessEqual, now, constant((goal as f32).to_bits())?);
+            }
+            if let Some(now) = now {
+                let last = Memory::at(TILE, vector(layout.last())?);
+                if let Some(change) = change {
+                    let (difference, size) = (e.borrow(), e.borrow());
+                    e.asm.two(encode::SUB, difference, now, Source::Vector(last));
+                    e.asm.two(encode::AND_BITS, difference, difference, constant(!SIGN)?);
+                    e.asm.two(encode::AND_BITS, size, now, constant(!SIGN)?);
+                    e.asm.two(encode::MAX, size, size, constant(1f32.to_bits())?);
+                    e.asm.two(encode::MUL, size, size, constant(margin(change).to_bits())?);
+                    ring(e, Predicate::LessEqual, difference, Source::Register(size));
+                }
+                e.asm.store(last, now);
+            }
+        }
+    }
+    for register in [TILE, BEFORE, AFTER] {
+        e.asm.add(register, tile_bytes);
+    }
+    e.asm.jump(top);
+
+    e.asm.bind(done);
+    if matches!(task, Task::Descend { .. }) {
+        e.asm.add_load(HOST, frame(Frame::STRIDE));
+        e.asm.mov_load(Gpr::Rcx, frame(Frame::BEFORE));
+        e.asm.mov_load(Gpr::Rdx, frame(Frame::AFTER));
+        e.asm.mov_store(frame(Frame::BEFORE), Gpr::Rdx);
+        e.asm.mov_store(frame(Frame::AFTER), Gpr::Rcx);
+        e.asm.mov_load(TILE, frame(Frame::FIRST));
+        place(e);
+        e.asm.mov_load(Gpr::Rax, frame(Frame::STEP));
+        e.asm.add(Gpr::Rax, 1);
+        e.asm.mov_store(frame(Frame::STEP), Gpr::Rax);
+        e.asm.compare_load(Gpr::Rax, frame(Frame::STEPS));
+        e.asm.jump_if(Condition::Below, top);
+    }
+    e.asm.zero(Gpr::Rax);
+    e.asm.bind(leave);
+    e.asm.mov_store(frame(Frame::TILE), TILE);
+    e.asm.mov_store(frame(Frame::HOST), HOST);
+    e.asm.leave_vectors();
+    e.asm.add(Gpr::Rsp, 8);
+    for register in kept.into_iter().rev() {
+        e.asm.pop(register);
+    }
+    e.asm.ret();
+
+    e.asm.bind(trip);
+    for (at, register) in store_on_trip {
+        e.asm.store(frame(at), register);
+    }
+    e.asm.mov_wide(Gpr::Rax, 1);
+    e.asm.jump(leave);
+    e.rare();
+    e.outside();
+    Some(())
+}
+
+/// What rang: a tile whose lanes want to be looked at.
+pub(crate) struct Ring<'a, F> {
+    /// Which tile of those that were given.
+    pub(crate) tile: usize,
+    /// Steps done before the one under way.
+    pub(crate) step: u64,
+    /// Everything that is the tile's.
+    pub(crate) rows: &'a mut [F],
+    /// Vectors before the parameters before the step and after it.
+    pub(crate) before: usize,
+    pub(crate) after: usize,
+    /// NaN (or the largest magnitude) where a gradient is not finite.
+    pub(crate) gradient: &'a [F],
+    /// The value before the step.
+    pub(crate) value: &'a [F],
+    /// The squared gradient norm before the step.
+    pub(crate) norm: &'a [F],
+}
+
+/// A thread's memory for running one program.
+pub(crate) struct Worker<'c> {
+    code: &'c MachineCode,
+    scratch: Vec<Line>,
+    frame: Box<Frame>,
+    /// The surface's table.
+    data: &'c [f32],
+}
+
+/// What a call runs over.
+pub(crate) struct Work<'a, F> {
+    /// Tiles, one after the other.
+    pub(crate) tiles: &'a mut [Line],
+    /// Which of the two parameter arrays is before the first step.
+    pub(crate) flip: usize,
+    /// Host scalars: `stride` for each step, or the same for all where it is 0.
+    pub(crate) host: &'a [F],
+    pub(crate) stride: usize,
+    /// Steps done, and how many are to be done then.
+    pub(crate) step: u64,
+    pub(crate) steps: u64,
+}
+
+impl<'c> Worker<'c> {
+    pub(crate) fn new(code: &'c MachineCode, key: [u32; 2], data: &'c [f32]) -> Worker<'c> {
+        let lanes = code.lanes();
+        let words = code.layout.words() * 4 * lanes;
+        Worker { code, scratch: code.scratch.clone(), frame: Box::new(Frame::new(key, words, lanes)), data }
+    }
+
+    /// Runs; `look` is told of every tile that rings, in order of steps and tiles, before its step is kept.
+    pub(crate) fn run(&mut self, work: Work<'_, f32>, look: &mut dyn FnMut(Ring<'_, f32>)) {
+        let (lanes, dim) = (self.code.lanes(), self.code.layout.dim);
+        let bytes = 4 * self.code.tile();
+        let count = size_of_val(work.tiles) / bytes;
+        if count == 0 || work.step >= work.steps {
+            return;
+        }
+        let vector = 4 * lanes;
+        let first = work.tiles.as_mut_ptr() as usize;
+        let frame = &mut *self.frame;
+        frame.tile = first;
+        frame.first = first;
+        frame.end = first + count * bytes;
+        frame.before = work.flip * dim * vector;
+        frame.after = (1 - work.flip) * dim * vector;
+        frame.host = work.host.as_ptr() as usize;
+        frame.stride = 4 * work.stride;
+        frame.step = work.step;
+        frame.steps = work.steps;
+        frame.scratch = self.scratch.as_mut_ptr() as usize;
+        frame.data = self.data.as_ptr() as usize;
+        // SAFETY: the code was written by `write` above for exactly this frame, layout and form, and the form was seen on this
+        // machine. It reads and writes tiles, scratch memory and the frame, and reads host scalars and the table, all within
+        // what the kernel's places say.
+        let call = unsafe {
+            std::mem::transmute::<*const u8, unsafe extern "sysv64" fn(*mut Frame) -> u64>(self.code.code.as_ptr())
+        };
+        loop {
+            // SAFETY: as above; the tiles are borrowed for as long as this runs.
+            if unsafe { call(&raw mut *self.frame) } == 0 {
+                return;
+            }
+            let frame = &mut *self.frame;
+            let at = frame.tile - first;
+            let rows = &mut bytemuck::cast_slice_mut::<Line, f32>(work.tiles)[at / 4..][..bytes / 4];
+            look(Ring {
+                tile: at / bytes,
+                step: frame.step,
+                rows,
+                before: frame.before / vector,
+                after: frame.after / vector,
+                gradient: &frame.alarm.0[..lanes],
+                value: &frame.now.0[..lanes],
+                norm: &frame.norm.0[..lanes],
+            });
+            frame.tile += bytes;
+        }
+    }
+}
