@@ -17,7 +17,9 @@ impl CostFunction for Problem<'_> {
         let squares: f32 = x.iter().map(|x| x * x).sum();
         Ok(match self.0.surface {
             Surface::Rastrigin => x.iter().map(|x| x * x + first * (1.0 - (TAU * x).cos())).sum(),
-            Surface::Rosenbrock => x.windows(2).map(|w| first * (w[1] - w[0] * w[0]).powi(2) + (1.0 - w[0]).powi(2)).sum(),
+            Surface::Rosenbrock => {
+                x.windows(2).map(|w| first * (w[1] - w[0] * w[0]).powi(2) + (1.0 - w[0]).powi(2)).sum()
+            }
             Surface::Ackley => {
                 let wave = x.iter().map(|x| (TAU * x).cos()).sum::<f32>() / n;
                 first * (1.0 - (-0.2 * (squares / n).sqrt()).exp()) + (E - wave.exp())

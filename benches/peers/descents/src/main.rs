@@ -10,10 +10,6 @@
 mod case;
 mod landweber;
 mod lanes;
-#[cfg(test)]
-#[allow(dead_code)]
-#[path = "../../../../src/cpu/math.rs"]
-mod math;
 mod simd;
 
 use case::{Case, Rule, Surface};

@@ -252,7 +252,15 @@ pub fn points(case: &Case, unroll: usize, fma: bool, starts: &[f32], steps: usiz
 /// Values of blocks of restarts, and their points where these are asked for.
 type Out<'a> = (&'a mut [f32], Option<&'a mut [f32]>);
 
-fn dispatch(case: &Case, unroll: usize, fma: bool, starts: Starts, steps: usize, values: &mut [f32], points: Option<&mut [f32]>) {
+fn dispatch(
+    case: &Case,
+    unroll: usize,
+    fma: bool,
+    starts: Starts,
+    steps: usize,
+    values: &mut [f32],
+    points: Option<&mut [f32]>,
+) {
     macro_rules! choose {
         ($($surface:ident)*; $rules:tt) => { match case.surface as u8 { $($surface => choose!(@ $surface; $rules),)* _ => unreachable!() } };
         (@ $surface:ident; [$($rule:ident)*]) => { match case.rule as u8 { $($rule => choose!(@@ $surface $rule 1 2 4 8),)* _ => unreachable!() } };
