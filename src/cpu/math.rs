@@ -3,8 +3,10 @@
 //!
 //! Only `+ - * /`, `sqrt`, comparisons, integer and bit operations occur, never a fused
 //! multiply-add or a call into `libm`, and every function but the large-argument path of
-//! [`sin`], [`cos`] and [`tan`] is free of branches: a loop `for i in 0..B { d[i] = exp(a[i]) }`
-//! auto-vectorises at SSE2, AVX2 and AVX-512, and all of them round alike. `shaders/math.wgsl` is
+//! [`sin`], [`cos`] and [`tan`] is free of branches. They are written over [`Real`], choices through
+//! [`Real::or_else`] and bit work through [`Word`]: with `f32` a loop
+//! `for i in 0..B { d[i] = exp(a[i]) }` auto-vectorises at SSE2, AVX2 and AVX-512, and all of them
+//! round alike. `shaders/math.wgsl` is
 //! the twin of this file: the same algorithms and coefficients under the names `m_exp`, `m_log`, ….
 //!
 //! The polynomials are minimax fits of our own (Remez exchange in 45-digit arithmetic, coefficients
@@ -13,6 +15,7 @@
 //! against `f64` over all 2^32 bit patterns (one half where a function is odd or even) unless another range is named; a release build on
 //! x86-64. It holds at the edges too: NaN gives NaN, an overflow ±∞, and results may be subnormal.
 
+use super::{Real, Truth, Word};
 use std::f32::consts::{FRAC_2_PI, FRAC_PI_2, LN_2, LOG2_E, PI};
 
 const SIGN: u32 = 0x8000_0000;
@@ -32,51 +35,57 @@ const SQRT_HALF_BITS: u32 = 0x3f35_04f3;
 
 /// 2^n for -126 <= n <= 127.
 #[inline(always)]
-fn power_of_two(n: i32) -> f32 {
-    f32::from_bits((n.wrapping_add(127) as u32) << 23)
+fn power_of_two<W: Word>(n: W) -> W::Real {
+    (n.plus(n.of(127)) << 23).float()
 }
 
+/// |x|
 #[inline(always)]
-fn magnitude(x: f32) -> f32 {
-    f32::from_bits(x.to_bits() & !SIGN)
+pub fn abs<R: Real>(x: R) -> R {
+    (x.bits() & !SIGN).float()
+}
+
+/// -x
+#[inline(always)]
+pub fn neg<R: Real>(x: R) -> R {
+    flip(x, x.bits().of(SIGN))
 }
 
 /// `x` with the sign bit of `sign` xored in.
 #[inline(always)]
-fn flip(x: f32, sign: u32) -> f32 {
-    f32::from_bits(x.to_bits() ^ (sign & SIGN))
+fn flip<R: Real>(x: R, sign: R::Bits) -> R {
+    (x.bits() ^ (sign & SIGN)).float()
 }
 
 /// The leading 12 bits of the significand: the product of two such values is exact.
 #[inline(always)]
-fn head(x: f32) -> f32 {
-    f32::from_bits(x.to_bits() & 0xffff_f000)
+fn head<R: Real>(x: R) -> R {
+    (x.bits() & 0xffff_f000).float()
 }
 
 /// The integer nearest to `x`, half to even; NaN, ±∞ and -0 are kept. Exact.
 ///
 /// Adds and subtracts 2^23, whose last place is 1.
 #[inline(always)]
-pub fn round(x: f32) -> f32 {
-    let a = magnitude(x);
+pub fn round<R: Real>(x: R) -> R {
+    let a = abs(x);
     let r = (a + MAGIC_POSITIVE) - MAGIC_POSITIVE;
-    let r = if a < MAGIC_POSITIVE { r } else { a };
-    flip(r, x.to_bits())
+    let r = r.or_else(a.less(a.of(MAGIC_POSITIVE)), a);
+    flip(r, x.bits())
 }
 
 /// The largest integer that is not above `x`; NaN, ±∞ and -0 are kept. Exact.
 #[inline(always)]
-pub fn floor(x: f32) -> f32 {
+pub fn floor<R: Real>(x: R) -> R {
     let r = round(x);
     let below = r - 1.0;
-    if r > x { below } else { r }
+    below.or_else(x.less(r), r)
 }
 
 /// (e^r - 1 - r) / r² on |r| <= ln 2 / 2, to 2^-28.2 of e^r.
 #[inline(always)]
-fn exp_tail(r: f32) -> f32 {
-    let p = 0.0013840593;
-    let p = p * r + 0.0083693545;
+fn exp_tail<R: Real>(r: R) -> R {
+    let p = r * 0.0013840593 + 0.0083693545;
     let p = p * r + 0.041668084;
     let p = p * r + 0.16666515;
     p * r + 0.49999994
@@ -84,15 +93,16 @@ fn exp_tail(r: f32) -> f32 {
 
 /// e^x 2^shift with one rounding at the end, for -104 <= x <= 100 and small `shift`.
 #[inline(always)]
-fn exp_scaled(x: f32, shift: i32) -> f32 {
+fn exp_scaled<R: Real>(x: R, shift: i32) -> R {
     let t = x * LOG2_E + MAGIC;
     let n = t - MAGIC;
     let r = (x - n * LN2_HI) - n * LN2_LO;
-    let e = 1.0 + (r + r * r * exp_tail(r));
-    let k = (t.to_bits().wrapping_sub(MAGIC.to_bits()) as i32).wrapping_add(shift);
+    let e = (r + r * r * exp_tail(r)) + 1.0;
+    let bits = t.bits();
+    let k = bits.minus(bits.of(MAGIC.to_bits())).plus(bits.of(shift as u32));
     // Two factors: 2^k itself may be subnormal or beyond the largest float.
-    let half = k >> 1;
-    e * power_of_two(half) * power_of_two(k.wrapping_sub(half))
+    let half = k.shift_signed(1);
+    e * power_of_two(half) * power_of_two(k.minus(half))
 }
 
 /// e^x; ∞ above 88.72, subnormal below -87.34, 0 below -103.97.
@@ -101,18 +111,17 @@ fn exp_scaled(x: f32, shift: i32) -> f32 {
 ///
 /// Worst error 0.99 ulp.
 #[inline(always)]
-pub fn exp(x: f32) -> f32 {
+pub fn exp<R: Real>(x: R) -> R {
     // Comparisons so written keep a NaN.
-    let x = if x > 89.0 { 89.0 } else { x };
-    let x = if x < -104.0 { -104.0 } else { x };
+    let x = min(x, x.of(89.0));
+    let x = max(x, x.of(-104.0));
     exp_scaled(x, 0)
 }
 
 /// (ln(1 + f) - f + f²/2) / f³ on √½ - 1 <= f <= √2 - 1, to 2^-29.7 of ln(1 + f).
 #[inline(always)]
-fn log_tail(f: f32) -> f32 {
-    let p = 0.060366075;
-    let p = p * f - 0.11263874;
+fn log_tail<R: Real>(f: R) -> R {
+    let p = f * 0.060366075 - 0.11263874;
     let p = p * f + 0.119936936;
     let p = p * f - 0.124846905;
     let p = p * f + 0.14215365;
@@ -124,18 +133,19 @@ fn log_tail(f: f32) -> f32 {
 
 /// n ln 2 + ln(1 + f).
 #[inline(always)]
-fn log_sum(n: f32, f: f32) -> f32 {
+fn log_sum<R: Real>(n: R, f: R) -> R {
     let z = f * f;
-    let y = (f * z * log_tail(f) + n * LN2_LO) - 0.5 * z;
+    let y = (f * z * log_tail(f) + n * LN2_LO) - z * 0.5;
     n * LN2_HI + (f + y)
 }
 
 /// The exponent n and the significand m of x = 2^n m with √½ <= m < √2, for a normal positive x.
 #[inline(always)]
-fn exponent_and_significand(x: f32) -> (i32, f32) {
-    let above = x.to_bits().wrapping_sub(SQRT_HALF_BITS);
-    let m = f32::from_bits((above & 0x007f_ffff).wrapping_add(SQRT_HALF_BITS));
-    ((above as i32) >> 23, m)
+fn exponent_and_significand<R: Real>(x: R) -> (R::Bits, R) {
+    let least = x.bits().of(SQRT_HALF_BITS);
+    let above = x.bits().minus(least);
+    let m = (above & 0x007f_ffff).plus(least).float();
+    (above.shift_signed(23), m)
 }
 
 /// ln x; -∞ at ±0, NaN below.
@@ -144,15 +154,15 @@ fn exponent_and_significand(x: f32) -> (i32, f32) {
 ///
 /// Worst error 0.82 ulp.
 #[inline(always)]
-pub fn log(x: f32) -> f32 {
-    let subnormal = x < f32::MIN_POSITIVE;
+pub fn log<R: Real>(x: R) -> R {
+    let subnormal = x.less(x.of(f32::MIN_POSITIVE));
     let up = x * 33_554_432.0; // 2^25
-    let (n, m) = exponent_and_significand(if subnormal { up } else { x });
-    let n = n as f32 - if subnormal { 25.0 } else { 0.0 };
+    let (n, m) = exponent_and_significand(up.or_else(subnormal, x));
+    let n = n.number() - x.of(25.0).or_else(subnormal, x.of(0.0));
     let y = log_sum(n, m - 1.0);
-    let y = if x < f32::INFINITY { y } else { x };
-    let y = if x > 0.0 { y } else { f32::NAN };
-    if x == 0.0 { f32::NEG_INFINITY } else { y }
+    let y = y.or_else(x.less(x.of(f32::INFINITY)), x);
+    let y = y.or_else(x.of(0.0).less(x), x.of(f32::NAN));
+    x.of(f32::NEG_INFINITY).or_else(x.equal(x.of(0.0)), y)
 }
 
 /// ln(1 + x); -∞ at -1, NaN below.
@@ -162,17 +172,18 @@ pub fn log(x: f32) -> f32 {
 ///
 /// Worst error 1.39 ulp.
 #[inline(always)]
-pub fn log1p(x: f32) -> f32 {
-    let u = 1.0 + x;
+pub fn log1p<R: Real>(x: R) -> R {
+    let u = x + 1.0;
     let (n, m) = exponent_and_significand(u);
-    let scale = power_of_two(n.wrapping_neg());
+    let scale = power_of_two(n.of(0).minus(n));
     let near = x * scale + (scale - 1.0);
-    let f = if n > 24 { m - 1.0 } else { near };
-    let y = log_sum(n as f32, f);
-    let y = if x < f32::INFINITY { y } else { x };
-    let y = if x > -1.0 { y } else { f32::NAN };
-    let y = if x == -1.0 { f32::NEG_INFINITY } else { y };
-    if x == 0.0 { x } else { y }
+    let n = n.number();
+    let f = (m - 1.0).or_else(n.of(24.0).less(n), near);
+    let y = log_sum(n, f);
+    let y = y.or_else(x.less(x.of(f32::INFINITY)), x);
+    let y = y.or_else(x.of(-1.0).less(x), x.of(f32::NAN));
+    let y = x.of(f32::NEG_INFINITY).or_else(x.equal(x.of(-1.0)), y);
+    x.or_else(x.equal(x.of(0.0)), y)
 }
 
 /// The largest magnitude for which [`sin_small`], [`cos_small`] and [`tan_small`] are valid, and up
@@ -181,23 +192,23 @@ pub const SMALL_ANGLE: f32 = 6400.0;
 
 /// |x| = q π/2 + r + lo, with q modulo 4 in the low bits.
 #[derive(Clone, Copy)]
-struct Angle {
-    q: u32,
-    r: f32,
-    lo: f32,
+struct Angle<R: Real> {
+    q: R::Bits,
+    r: R,
+    lo: R,
 }
 
 /// Cody–Waite: π/2 in four parts of 8, 12, 12 and 24 bits. For q <= 2^12 the first three products
 /// and the first two differences are exact; `lo` keeps the rounding of the third.
 #[inline(always)]
-fn reduce_small(a: f32) -> Angle {
+fn reduce_small<R: Real>(a: R) -> Angle<R> {
     let t = a * FRAC_2_PI + MAGIC;
     let n = t - MAGIC;
     let b = (a - n * QUARTER_1) - n * QUARTER_2;
     let c = n * QUARTER_3;
     let r = b - c;
     let lo = ((b - r) - c) - n * QUARTER_4;
-    Angle { q: t.to_bits(), r, lo }
+    Angle { q: t.bits(), r, lo }
 }
 const QUARTER_1: f32 = 1.5703125;
 const QUARTER_2: f32 = 0.0004838705;
@@ -211,7 +222,7 @@ const TWO_OVER_PI: [u32; 8] = [0, 0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0
 /// nor below 2^-70 give |x| 2/π modulo 4 in fixed point. For `SMALL_ANGLE` < a; NaN for ∞ and NaN.
 #[cold]
 #[inline(never)]
-fn reduce_large(a: f32) -> Angle {
+fn reduce_large(a: f32) -> Angle<f32> {
     let bits = a.to_bits() & !SIGN;
     if bits >= 0x7f80_0000 {
         return Angle { q: 0, r: f32::NAN, lo: 0.0 };
@@ -230,66 +241,64 @@ fn reduce_large(a: f32) -> Angle {
     let zeros = distance.leading_zeros();
     let leading = (distance << zeros) >> 32;
     let w = ((leading * 0xc90f_daa2) >> 32) as u32; // times π/2 * 2^31
-    let unit = flip(power_of_two(-29 - zeros as i32), (fraction >> 32) as u32);
+    let unit = flip(power_of_two((-29_i32 as u32).wrapping_sub(zeros)), (fraction >> 32) as u32);
     Angle { q: q as u32, r: (w & 0xffff_ff00) as f32 * unit, lo: (w & 0xff) as f32 * unit }
 }
 
 /// sin(r + lo) on |r| <= π/4, the polynomial to 2^-27.9.
 #[inline(always)]
-fn sin_kernel(Angle { r, lo, .. }: Angle) -> f32 {
+fn sin_kernel<R: Real>(Angle { r, lo, .. }: Angle<R>) -> R {
     let z = r * r;
-    let p = -0.00019518095;
-    let p = p * z + 0.008332188;
+    let p = z * -0.00019518095 + 0.008332188;
     let p = p * z - 0.16666655;
     r + (r * z * p + lo)
 }
 
 /// cos(r + lo) on |r| <= π/4, the polynomial to 2^-33.
 #[inline(always)]
-fn cos_kernel(Angle { r, lo, .. }: Angle) -> f32 {
+fn cos_kernel<R: Real>(Angle { r, lo, .. }: Angle<R>) -> R {
     let z = r * r;
-    let p = 2.4432327e-5;
-    let p = p * z - 0.001388731;
+    let p = z * 2.4432327e-5 - 0.001388731;
     let p = p * z + 0.041666646;
-    1.0 - (0.5 * z - (z * z * p - r * lo))
+    z.of(1.0) - (z * 0.5 - (z * z * p - r * lo))
 }
 
 #[inline(always)]
-fn sin_of(angle: Angle, sign: u32) -> f32 {
+fn sin_of<R: Real>(angle: Angle<R>, sign: R::Bits) -> R {
     let (s, c) = (sin_kernel(angle), cos_kernel(angle));
-    flip(if angle.q & 1 == 0 { s } else { c }, sign ^ (angle.q << 30))
+    flip(s.or_else((angle.q & 1).is_zero(), c), sign ^ (angle.q << 30))
 }
 
 #[inline(always)]
-fn cos_of(angle: Angle) -> f32 {
+fn cos_of<R: Real>(angle: Angle<R>) -> R {
     let (s, c) = (sin_kernel(angle), cos_kernel(angle));
-    flip(if angle.q & 1 == 0 { c } else { s }, angle.q.wrapping_add(1) << 30)
+    flip(c.or_else((angle.q & 1).is_zero(), s), angle.q.plus(angle.q.of(1)) << 30)
 }
 
 #[inline(always)]
-fn tan_of(angle: Angle, sign: u32) -> f32 {
+fn tan_of<R: Real>(angle: Angle<R>, sign: R::Bits) -> R {
     let (s, c) = (sin_kernel(angle), cos_kernel(angle));
-    let even = angle.q & 1 == 0;
-    let ratio = if even { s } else { c } / if even { c } else { s };
+    let even = (angle.q & 1).is_zero();
+    let ratio = s.or_else(even, c) / c.or_else(even, s);
     flip(ratio, sign ^ (angle.q << 31))
 }
 
 /// sin x for |x| <= [`SMALL_ANGLE`], without a branch; elsewhere the value is meaningless.
 #[inline(always)]
-pub fn sin_small(x: f32) -> f32 {
-    sin_of(reduce_small(magnitude(x)), x.to_bits())
+pub fn sin_small<R: Real>(x: R) -> R {
+    sin_of(reduce_small(abs(x)), x.bits())
 }
 
 /// cos x for |x| <= [`SMALL_ANGLE`], without a branch; elsewhere the value is meaningless.
 #[inline(always)]
-pub fn cos_small(x: f32) -> f32 {
-    cos_of(reduce_small(magnitude(x)))
+pub fn cos_small<R: Real>(x: R) -> R {
+    cos_of(reduce_small(abs(x)))
 }
 
 /// tan x for |x| <= [`SMALL_ANGLE`], without a branch; elsewhere the value is meaningless.
 #[inline(always)]
-pub fn tan_small(x: f32) -> f32 {
-    tan_of(reduce_small(magnitude(x)), x.to_bits())
+pub fn tan_small<R: Real>(x: R) -> R {
+    tan_of(reduce_small(abs(x)), x.bits())
 }
 
 /// sin x on all floats; NaN at ±∞.
@@ -299,24 +308,24 @@ pub fn tan_small(x: f32) -> f32 {
 ///
 /// Worst error 1.05 ulp: every float in 0.25 <= |x| <= 6500, every fifth elsewhere.
 #[inline(always)]
-pub fn sin(x: f32) -> f32 {
-    if is_small(x) { sin_small(x) } else { sin_large(x) }
+pub fn sin<R: Real>(x: R) -> R {
+    sin_small(x).or_rarely(is_small(x), x, sin_large)
 }
 
 /// cos x on all floats; NaN at ±∞. As [`sin`].
 ///
 /// Worst error 1.05 ulp, tried as [`sin`].
 #[inline(always)]
-pub fn cos(x: f32) -> f32 {
-    if is_small(x) { cos_small(x) } else { cos_large(x) }
+pub fn cos<R: Real>(x: R) -> R {
+    cos_small(x).or_rarely(is_small(x), x, cos_large)
 }
 
 /// tan x on all floats; NaN at ±∞. The quotient of the two polynomials of [`sin`].
 ///
 /// Worst error 3.02 ulp, tried as [`sin`].
 #[inline(always)]
-pub fn tan(x: f32) -> f32 {
-    if is_small(x) { tan_small(x) } else { tan_large(x) }
+pub fn tan<R: Real>(x: R) -> R {
+    tan_small(x).or_rarely(is_small(x), x, tan_large)
 }
 
 #[cold]
@@ -339,8 +348,8 @@ fn tan_large(x: f32) -> f32 {
 
 /// False for NaN.
 #[inline(always)]
-fn is_small(x: f32) -> bool {
-    magnitude(x) <= SMALL_ANGLE
+fn is_small<R: Real>(x: R) -> R::Truth {
+    abs(x).less_equal(x.of(SMALL_ANGLE))
 }
 
 #[inline(always)]
@@ -394,21 +403,20 @@ fn mend(src: &[f32], dst: &mut [f32], large: fn(f32) -> f32) {
 
 /// |x| = n/2 + r modulo 2 with |r| <= 1/4, exact; `q` holds n. NaN for ∞ and NaN.
 #[inline(always)]
-fn half_turns(a: f32) -> (u32, f32) {
+fn half_turns<R: Real>(a: R) -> (R::Bits, R) {
     // Even integers first: |x| < 2^24 lies within 1 of 2k; beyond, x is an even integer itself.
     let k = (a * 0.5 + MAGIC_POSITIVE) - MAGIC_POSITIVE;
     let near = a - (k + k);
-    let y = if a < 16_777_216.0 { near } else { a * 0.0 };
+    let y = near.or_else(a.less(a.of(16_777_216.0)), a * 0.0);
     let t = (y + y) + MAGIC;
-    (t.to_bits(), y - 0.5 * (t - MAGIC))
+    (t.bits(), y - (t - MAGIC) * 0.5)
 }
 
 /// sin(π r) on |r| <= 1/4, the polynomial to 2^-27.9; the product with π carries extra bits.
 #[inline(always)]
-fn sinpi_kernel(r: f32) -> f32 {
+fn sinpi_kernel<R: Real>(r: R) -> R {
     let z = r * r;
-    let p = -0.5892777;
-    let p = p * z + 2.5497947;
+    let p = z * -0.5892777 + 2.5497947;
     let p = p * z - 5.167709;
     let r_head = head(r);
     // π = 3.1416016 (12 bits) - 8.90891e-6.
@@ -418,13 +426,12 @@ fn sinpi_kernel(r: f32) -> f32 {
 
 /// cos(π r) on |r| <= 1/4, the polynomial to 2^-31.
 #[inline(always)]
-fn cospi_kernel(r: f32) -> f32 {
+fn cospi_kernel<R: Real>(r: R) -> R {
     let z = r * r;
-    let p = 0.2289885;
-    let p = p * z - 1.3347582;
+    let p = z * 0.2289885 - 1.3347582;
     let p = p * z + 4.0586967;
     let p = p * z - 4.934802;
-    1.0 + z * p
+    z * p + 1.0
 }
 
 /// sin(πx), with the reduction exact for every x: 0 at the integers, NaN at ±∞.
@@ -433,12 +440,12 @@ fn cospi_kernel(r: f32) -> f32 {
 ///
 /// Worst error 1.13 ulp.
 #[inline(always)]
-pub fn sinpi(x: f32) -> f32 {
-    let (q, r) = half_turns(magnitude(x));
+pub fn sinpi<R: Real>(x: R) -> R {
+    let (q, r) = half_turns(abs(x));
     let (s, c) = (sinpi_kernel(r), cospi_kernel(r));
-    let y = flip(if q & 1 == 0 { s } else { c }, q << 30);
+    let y = flip(s.or_else((q & 1).is_zero(), c), q << 30);
     // The sum takes the sign from a zero; it is that of x.
-    flip(y + 0.0, x.to_bits())
+    flip(y + 0.0, x.bits())
 }
 
 /// cos(πx), with the reduction exact for every x: ±1 at the integers, 0 at half-integers, NaN at
@@ -446,20 +453,19 @@ pub fn sinpi(x: f32) -> f32 {
 ///
 /// Worst error 1.13 ulp.
 #[inline(always)]
-pub fn cospi(x: f32) -> f32 {
-    let (q, r) = half_turns(magnitude(x));
+pub fn cospi<R: Real>(x: R) -> R {
+    let (q, r) = half_turns(abs(x));
     let (s, c) = (sinpi_kernel(r), cospi_kernel(r));
-    let y = flip(if q & 1 == 0 { c } else { s }, q.wrapping_add(1) << 30);
+    let y = flip(c.or_else((q & 1).is_zero(), s), q.plus(q.of(1)) << 30);
     // A zero without a sign.
     y + 0.0
 }
 
 /// x³ times (asin x - x)/x³ on |x| <= 1/2, to 2^-27.6.
 #[inline(always)]
-fn asin_excess(x: f32) -> f32 {
+fn asin_excess<R: Real>(x: R) -> R {
     let z = x * x;
-    let p = 0.0421583;
-    let p = p * z + 0.02418478;
+    let p = z * 0.0421583 + 0.02418478;
     let p = p * z + 0.04546915;
     let p = p * z + 0.074953094;
     let p = p * z + 0.16666752;
@@ -472,39 +478,38 @@ fn asin_excess(x: f32) -> f32 {
 ///
 /// Worst error 1.73 ulp.
 #[inline(always)]
-pub fn asin(x: f32) -> f32 {
-    let a = magnitude(x);
-    let near = a <= 0.5;
-    let root = (0.5 - 0.5 * a).sqrt();
-    let s = if near { a } else { root };
+pub fn asin<R: Real>(x: R) -> R {
+    let a = abs(x);
+    let near = a.less_equal(a.of(0.5));
+    let root = (a.of(0.5) - a * 0.5).sqrt();
+    let s = a.or_else(near, root);
     let e = asin_excess(s);
-    let far = FRAC_PI_2 - (2.0 * s + (2.0 * e - HALF_PI_LO));
-    flip(if near { s + e } else { far }, x.to_bits())
+    let far = x.of(FRAC_PI_2) - (s * 2.0 + (e * 2.0 - HALF_PI_LO));
+    flip((s + e).or_else(near, far), x.bits())
 }
 
 /// acos x on [-1, 1], NaN outside. As [`asin`].
 ///
 /// Worst error 1.19 ulp (every fifth float).
 #[inline(always)]
-pub fn acos(x: f32) -> f32 {
-    let a = magnitude(x);
-    let root = (0.5 - 0.5 * a).sqrt();
-    let near = a <= 0.5;
-    let s = if near { x } else { root };
+pub fn acos<R: Real>(x: R) -> R {
+    let a = abs(x);
+    let root = (a.of(0.5) - a * 0.5).sqrt();
+    let near = a.less_equal(a.of(0.5));
+    let s = x.or_else(near, root);
     let e = asin_excess(s);
-    let middle = FRAC_PI_2 - (s + (e - HALF_PI_LO));
-    let right = 2.0 * (s + e);
-    let left = PI - (2.0 * s + (2.0 * e - PI_LO));
-    let outer = if x < 0.0 { left } else { right };
-    if near { middle } else { outer }
+    let middle = x.of(FRAC_PI_2) - (s + (e - HALF_PI_LO));
+    let right = (s + e) * 2.0;
+    let left = x.of(PI) - (s * 2.0 + (e * 2.0 - PI_LO));
+    let outer = left.or_else(x.less(x.of(0.0)), right);
+    middle.or_else(near, outer)
 }
 
 /// atan q on 0 <= q <= 1, the polynomial to 2^-28.5.
 #[inline(always)]
-fn atan_kernel(q: f32) -> f32 {
+fn atan_kernel<R: Real>(q: R) -> R {
     let z = q * q;
-    let p = -0.0017825083;
-    let p = p * z + 0.010867682;
+    let p = z * -0.0017825083 + 0.010867682;
     let p = p * z - 0.031095743;
     let p = p * z + 0.05788065;
     let p = p * z - 0.083992854;
@@ -521,13 +526,13 @@ fn atan_kernel(q: f32) -> f32 {
 ///
 /// Worst error 1.47 ulp (every fifth float).
 #[inline(always)]
-pub fn atan(x: f32) -> f32 {
-    let a = magnitude(x);
-    let far = a > 1.0;
-    let inverse = 1.0 / a;
-    let p = atan_kernel(if far { inverse } else { a });
-    let turned = FRAC_PI_2 - (p - HALF_PI_LO);
-    flip(if far { turned } else { p }, x.to_bits())
+pub fn atan<R: Real>(x: R) -> R {
+    let a = abs(x);
+    let far = a.of(1.0).less(a);
+    let inverse = a.of(1.0) / a;
+    let p = atan_kernel(inverse.or_else(far, a));
+    let turned = x.of(FRAC_PI_2) - (p - HALF_PI_LO);
+    flip(turned.or_else(far, p), x.bits())
 }
 
 /// The angle of the point (x, y) in (-π, π], with the signed zeros and infinities of IEEE 754.
@@ -536,24 +541,26 @@ pub fn atan(x: f32) -> f32 {
 ///
 /// Worst error 1.56 ulp over 170 million pairs of all magnitudes.
 #[inline(always)]
-pub fn atan2(y: f32, x: f32) -> f32 {
-    let (ay, ax) = (magnitude(y), magnitude(x));
-    let steep = ay > ax;
-    let small = if steep { ax } else { ay };
-    let large = if steep { ay } else { ax };
+pub fn atan2<R: Real>(y: R, x: R) -> R {
+    let (ay, ax) = (abs(y), abs(x));
+    let steep = ax.less(ay);
+    let small = ax.or_else(steep, ay);
+    let large = ay.or_else(steep, ax);
     let q = small / large;
-    let both_infinite = (small == f32::INFINITY) & (large == f32::INFINITY);
-    let q = if both_infinite { 1.0 } else { q };
-    let q = if small + large == 0.0 { 0.0 } else { q };
+    let (zero, infinity) = (x.of(0.0), x.of(f32::INFINITY));
+    let both_infinite = small.equal(infinity).and(large.equal(infinity));
+    let q = x.of(1.0).or_else(both_infinite, q);
+    let q = zero.or_else((small + large).equal(zero), q);
     let p = atan_kernel(q);
     // 0 + p, π/2 - p, π/2 + p or π - p.
-    let left = x.to_bits() & SIGN;
-    let minus = (if steep { SIGN } else { 0 }) ^ left;
-    let flat_hi = if left == 0 { 0.0 } else { PI };
-    let flat_lo = if left == 0 { 0.0 } else { PI_LO };
-    let hi = if steep { FRAC_PI_2 } else { flat_hi };
-    let lo = if steep { HALF_PI_LO } else { flat_lo };
-    flip(hi + (flip(p, minus) + lo), y.to_bits())
+    let left = x.bits() & SIGN;
+    let minus = left.of(SIGN).or_else(steep, left.of(0)) ^ left;
+    let right = left.is_zero();
+    let flat_hi = zero.or_else(right, x.of(PI));
+    let flat_lo = zero.or_else(right, x.of(PI_LO));
+    let hi = x.of(FRAC_PI_2).or_else(steep, flat_hi);
+    let lo = x.of(HALF_PI_LO).or_else(steep, flat_lo);
+    flip(hi + (flip(p, minus) + lo), y.bits())
 }
 
 /// sinh x; ±∞ beyond ±89.42.
@@ -562,27 +569,26 @@ pub fn atan2(y: f32, x: f32) -> f32 {
 ///
 /// Worst error 1.62 ulp (every fifth float).
 #[inline(always)]
-pub fn sinh(x: f32) -> f32 {
-    let a = magnitude(x);
+pub fn sinh<R: Real>(x: R) -> R {
+    let a = abs(x);
     let z = a * a;
-    let p = 2.7822132e-6;
-    let p = p * z + 0.00019842896;
+    let p = z * 2.7822132e-6 + 0.00019842896;
     let p = p * z + 0.0083333105;
     let p = p * z + 0.16666667;
     let near = a + a * z * p;
-    let half = exp_scaled(if a > 90.0 { 90.0 } else { a }, -1);
-    let far = half - 0.25 / half;
-    flip(if a < 1.0 { near } else { far }, x.to_bits())
+    let half = exp_scaled(min(a, a.of(90.0)), -1);
+    let far = half - half.of(0.25) / half;
+    flip(near.or_else(a.less(a.of(1.0)), far), x.bits())
 }
 
 /// cosh x; ∞ beyond ±89.42. e^x/2 + e^-x/2.
 ///
 /// Worst error 1.43 ulp (every fifth float).
 #[inline(always)]
-pub fn cosh(x: f32) -> f32 {
-    let a = magnitude(x);
-    let half = exp_scaled(if a > 90.0 { 90.0 } else { a }, -1);
-    half + 0.25 / half
+pub fn cosh<R: Real>(x: R) -> R {
+    let a = abs(x);
+    let half = exp_scaled(min(a, a.of(90.0)), -1);
+    half + half.of(0.25) / half
 }
 
 /// tanh x; ±1 beyond ±9.01.
@@ -591,36 +597,35 @@ pub fn cosh(x: f32) -> f32 {
 ///
 /// Worst error 1.34 ulp (every fifth float).
 #[inline(always)]
-pub fn tanh(x: f32) -> f32 {
-    let a = magnitude(x);
+pub fn tanh<R: Real>(x: R) -> R {
+    let a = abs(x);
     let z = a * a;
-    let p = -0.0056922967;
-    let p = p * z + 0.020628167;
+    let p = z * -0.0056922967 + 0.020628167;
     let p = p * z - 0.053736515;
     let p = p * z + 0.13331406;
     let p = p * z - 0.3333328;
     let near = a + a * z * p;
-    let e = exp_scaled(2.0 * if a > 10.0 { 10.0 } else { a }, 0);
-    let far = 1.0 - 2.0 / (e + 1.0);
-    flip(if a < 0.625 { near } else { far }, x.to_bits())
+    let e = exp_scaled(min(a, a.of(10.0)) * 2.0, 0);
+    let far = e.of(1.0) - e.of(2.0) / (e + 1.0);
+    flip(near.or_else(a.less(a.of(0.625)), far), x.bits())
 }
 
 /// The logistic function 1/(1 + e^-x), without overflow and with all its digits at both ends.
 ///
 /// Worst error 2.37 ulp (every fifth float).
 #[inline(always)]
-pub fn sigmoid(x: f32) -> f32 {
-    let e = exp(-magnitude(x));
-    (if x < 0.0 { e } else { 1.0 }) / (1.0 + e)
+pub fn sigmoid<R: Real>(x: R) -> R {
+    let e = exp(neg(abs(x)));
+    e.or_else(x.less(x.of(0.0)), x.of(1.0)) / (e + 1.0)
 }
 
 /// ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|), without overflow and with all its digits at both ends.
 ///
 /// Worst error 1.67 ulp (every fifth float).
 #[inline(always)]
-pub fn softplus(x: f32) -> f32 {
-    let y = log1p(exp(-magnitude(x)));
-    (if x < 0.0 { 0.0 } else { x }) + y
+pub fn softplus<R: Real>(x: R) -> R {
+    let y = log1p(exp(neg(abs(x))));
+    max(x, x.of(0.0)) + y
 }
 
 /// ∛x.
@@ -630,21 +635,23 @@ pub fn softplus(x: f32) -> f32 {
 ///
 /// Worst error 0.78 ulp (every fifth float).
 #[inline(always)]
-pub fn cbrt(x: f32) -> f32 {
-    let a = magnitude(x);
-    let tiny = a < 1e-30;
+pub fn cbrt<R: Real>(x: R) -> R {
+    let a = abs(x);
+    let tiny = a.less(a.of(1e-30));
     let up = a * 16_777_216.0; // 2^24
-    let scaled = if tiny { up } else { a };
-    let t = f32::from_bits((scaled.to_bits() / 3).wrapping_add(0x2a51_19f2));
+    let scaled = up.or_else(tiny, a);
+    let third = scaled.bits().third();
+    let t = third.plus(third.of(0x2a51_19f2)).float();
     // A quarter of t³ and of x, against overflow.
-    let (cube, quarter) = (t * t * (0.25 * t), 0.25 * scaled);
+    let (cube, quarter) = (t * t * (t * 0.25), scaled * 0.25);
     let t = t * ((cube + (quarter + quarter)) / ((cube + cube) + quarter));
-    let t = head(f32::from_bits(t.to_bits().wrapping_add(0x800)));
+    let bits = t.bits();
+    let t = head(bits.plus(bits.of(0x800)).float());
     let ratio = scaled / (t * t);
     let t = t + t * ((ratio - t) / ((t + t) + ratio));
-    let y = t * if tiny { 0.00390625 } else { 1.0 };
-    let y = if a > 0.0 && a < f32::INFINITY { y } else { a };
-    flip(y, x.to_bits())
+    let y = t * a.of(0.00390625).or_else(tiny, a.of(1.0));
+    let y = y.or_else(a.of(0.0).less(a).and(a.less(a.of(f32::INFINITY))), a);
+    flip(y, x.bits())
 }
 
 /// log2 of a positive normal `x`, plus `offset`, as a sum of a value of 12 bits and a rest, to about
@@ -654,29 +661,28 @@ pub fn cbrt(x: f32) -> f32 {
 /// leading coefficients in two parts. The masks (`head`) make the leading products exact, and they
 /// keep a shader compiler from cancelling what is algebraically zero.
 #[inline(always)]
-fn log2_two(x: f32, offset: f32) -> (f32, f32) {
+fn log2_two<R: Real>(x: R, offset: R) -> (R, R) {
     let (n, m) = exponent_and_significand(x);
-    let n = n as f32 + offset;
+    let n = n.number() + offset;
     let f = m - 1.0;
     let m_head = head(m);
     let d = m + 1.0;
     let (d_hi, d_lo) = (m_head + 1.0, m - m_head);
-    let s_hi = f32::from_bits((f / d).to_bits() & 0xffff_e000);
+    let s_hi = ((f / d).bits() & 0xffff_e000).float();
     let s_lo = (barrier(f - s_hi * d_hi) - s_hi * d_lo) / d;
 
     let square = s_hi * s_hi;
     let z_hi = head(square);
     let z_lo = (square - z_hi) + s_lo * ((s_hi + s_hi) + s_lo);
     let z = z_hi + z_lo;
-    let p = 0.28171197;
-    let p = p * z + 0.3200118;
+    let p = z * 0.28171197 + 0.3200118;
     let p = p * z + 0.41220593;
     let p = p * z + 0.577078;
     // K = 2.8857422 - 3.521057e-4, K/3 = 0.96191406 - 1.17368574e-4.
     let main = z_hi * 0.96191406;
     let rest = (z * z * p + (z_lo * 0.961_796_7 - z_hi * 0.000117368574)) - 0.0003521057;
-    let t_hi = head(2.8857422 + main);
-    let t_lo = (barrier(2.8857422 - t_hi) + main) + rest;
+    let t_hi = head(main + 2.8857422);
+    let t_lo = (barrier(x.of(2.8857422) - t_hi) + main) + rest;
 
     let product = s_hi * t_hi;
     let small = s_hi * t_lo + s_lo * (t_hi + t_lo);
@@ -688,33 +694,32 @@ fn log2_two(x: f32, offset: f32) -> (f32, f32) {
 /// `x`, which has at most 16 significant bits, unchanged: an optimiser that reorders sums cannot see
 /// that. (Rust's never does; the shader's may.)
 #[inline(always)]
-fn barrier(x: f32) -> f32 {
-    f32::from_bits(x.to_bits() & 0xffff_ff00)
+fn barrier<R: Real>(x: R) -> R {
+    (x.bits() & 0xffff_ff00).float()
 }
 
 /// 2^(hi + lo) with one rounding at the end, `hi` of 24 bits and at most 150 in magnitude.
 #[inline(always)]
-fn exp2_two(hi: f32, lo: f32) -> f32 {
+fn exp2_two<R: Real>(hi: R, lo: R) -> R {
     let t = (hi + lo) + MAGIC;
     let f = (hi - (t - MAGIC)) + lo;
-    let p = 1.3835152e-5;
-    let p = p * f + 0.00015451774;
+    let p = f * 1.3835152e-5 + 0.00015451774;
     let p = p * f + 0.0013339743;
     let p = p * f + 0.009618088;
     let p = p * f + 0.055504035;
     let p = p * f + 0.2402265;
     let p = p * f + LN_2;
-    let e = 1.0 + f * p;
-    let k = t.to_bits().wrapping_sub(MAGIC.to_bits()) as i32;
-    let half = k >> 1;
-    e * power_of_two(half) * power_of_two(k.wrapping_sub(half))
+    let e = f * p + 1.0;
+    let k = t.bits().minus(t.bits().of(MAGIC.to_bits()));
+    let half = k.shift_signed(1);
+    e * power_of_two(half) * power_of_two(k.minus(half))
 }
 
 /// Whether `a` >= 0 is an integer.
 #[inline(always)]
-fn is_integer(a: f32) -> bool {
+fn is_integer<R: Real>(a: R) -> R::Truth {
     let r = (a + MAGIC_POSITIVE) - MAGIC_POSITIVE;
-    (r == a) | (a >= MAGIC_POSITIVE)
+    r.equal(a).or(a.of(MAGIC_POSITIVE).less_equal(a))
 }
 
 /// x^y, with the special values of IEEE 754: pow(x, 0) = pow(1, y) = 1, pow(0, y < 0) = ∞ (signed
@@ -724,36 +729,149 @@ fn is_integer(a: f32) -> bool {
 ///
 /// Worst error 1.21 ulp over 170 million pairs of all magnitudes, with results over the whole range.
 #[inline(always)]
-pub fn pow(x: f32, y: f32) -> f32 {
-    let a = magnitude(x);
-    let ay = magnitude(y);
-    let subnormal = a < f32::MIN_POSITIVE;
+pub fn pow<R: Real>(x: R, y: R) -> R {
+    let a = abs(x);
+    let ay = abs(y);
+    let (zero, one, infinity) = (x.of(0.0), x.of(1.0), x.of(f32::INFINITY));
+    let subnormal = a.less(a.of(f32::MIN_POSITIVE));
     let up = a * 33_554_432.0; // 2^25
-    let (hi, lo) = log2_two(if subnormal { up } else { a }, if subnormal { -25.0 } else { 0.0 });
+    let (hi, lo) = log2_two(up.or_else(subnormal, a), x.of(-25.0).or_else(subnormal, zero));
 
     // Beyond 2^33, y log2 x leaves the range unless x = 1, where the logarithm is 0.
-    let bound = 8_589_934_592.0;
-    let exponent = flip(if ay < bound { ay } else { bound }, y.to_bits());
+    let bound = y.of(8_589_934_592.0);
+    let exponent = flip(min(bound, ay), y.bits());
     let y_hi = head(exponent);
     let main = y_hi * hi;
     let rest = (exponent - y_hi) * hi + exponent * lo;
     let sum = main + rest;
-    let clamped = if sum > 130.0 { 130.0 } else { main };
-    let clamped = if sum < -152.0 { -152.0 } else { clamped };
-    let rest = if clamped == main { rest } else { 0.0 };
+    let (most, least) = (x.of(130.0), x.of(-152.0));
+    let clamped = most.or_else(most.less(sum), main);
+    let clamped = least.or_else(sum.less(least), clamped);
+    let rest = rest.or_else(clamped.equal(main), zero);
     let r = exp2_two(clamped, rest);
 
     let whole = is_integer(ay);
-    let odd = whole & !is_integer(0.5 * ay);
-    let down = y < 0.0;
-    let at_zero = if down { f32::INFINITY } else { 0.0 };
-    let at_infinity = if down { 0.0 } else { f32::INFINITY };
-    let r = if a == 0.0 { at_zero } else { r };
-    let r = if a == f32::INFINITY { at_infinity } else { r };
-    let r = flip(r, if odd { x.to_bits() } else { 0 });
-    let undefined = (x < 0.0) & !whole & (a < f32::INFINITY);
-    let r = if undefined | (x.is_nan() | y.is_nan()) { f32::NAN } else { r };
-    if (y == 0.0) | (x == 1.0) { 1.0 } else { r }
+    let odd = whole.and(is_integer(ay * 0.5).not());
+    let down = y.less(zero);
+    let at_zero = infinity.or_else(down, zero);
+    let at_infinity = zero.or_else(down, infinity);
+    let r = at_zero.or_else(a.equal(zero), r);
+    let r = at_infinity.or_else(a.equal(infinity), r);
+    let r = flip(r, x.bits().or_else(odd, x.bits().of(0)));
+    let undefined = x.less(zero).and(whole.not()).and(a.less(infinity));
+    let numbers = x.equal(x).and(y.equal(y));
+    let r = x.of(f32::NAN).or_else(undefined.or(numbers.not()), r);
+    one.or_else(y.equal(zero).or(x.equal(one)), r)
+}
+
+/// -1, 0 or 1; 0 for NaN.
+#[inline(always)]
+pub fn sign<R: Real>(x: R) -> R {
+    let zero = x.of(0.0);
+    let below = x.of(-1.0).or_else(x.less(zero), zero);
+    x.of(1.0).or_else(zero.less(x), below)
+}
+
+/// √x, correctly rounded.
+#[inline(always)]
+pub fn sqrt<R: Real>(x: R) -> R {
+    x.sqrt()
+}
+
+/// 1 for 0 and else 0.
+#[inline(always)]
+pub fn not<R: Real>(x: R) -> R {
+    truth(x, x.equal(x.of(0.0)))
+}
+
+/// x
+#[inline(always)]
+pub fn detach<R: Real>(x: R) -> R {
+    x
+}
+
+/// |x|, and the largest finite number for ±∞ and NaN.
+#[inline(always)]
+pub fn magnitude<R: Real>(x: R) -> R {
+    (x.bits() & !SIGN).at_most(f32::MAX.to_bits()).float()
+}
+
+/// a + b
+#[inline(always)]
+pub fn add<R: Real>(a: R, b: R) -> R {
+    a + b
+}
+
+/// a - b
+#[inline(always)]
+pub fn sub<R: Real>(a: R, b: R) -> R {
+    a - b
+}
+
+/// a b
+#[inline(always)]
+pub fn mul<R: Real>(a: R, b: R) -> R {
+    a * b
+}
+
+/// a/b
+#[inline(always)]
+pub fn div<R: Real>(a: R, b: R) -> R {
+    a / b
+}
+
+/// `b` where it is smaller, else `a`: a NaN in `a` is kept, one in `b` is not.
+#[inline(always)]
+pub fn min<R: Real>(a: R, b: R) -> R {
+    b.or_else(b.less(a), a)
+}
+
+/// `b` where it is larger, else `a`: a NaN in `a` is kept, one in `b` is not.
+#[inline(always)]
+pub fn max<R: Real>(a: R, b: R) -> R {
+    b.or_else(a.less(b), a)
+}
+
+/// A truth value as 1 or 0; `x` only says where.
+#[inline(always)]
+fn truth<R: Real>(x: R, truth: R::Truth) -> R {
+    x.of(1.0).or_else(truth, x.of(0.0))
+}
+
+/// a < b as 1 or 0.
+#[inline(always)]
+pub fn less<R: Real>(a: R, b: R) -> R {
+    truth(a, a.less(b))
+}
+
+/// a <= b as 1 or 0.
+#[inline(always)]
+pub fn less_equal<R: Real>(a: R, b: R) -> R {
+    truth(a, a.less_equal(b))
+}
+
+/// a == b as 1 or 0.
+#[inline(always)]
+pub fn equal<R: Real>(a: R, b: R) -> R {
+    truth(a, a.equal(b))
+}
+
+/// a != b as 1 or 0; 1 where one is NaN.
+#[inline(always)]
+pub fn not_equal<R: Real>(a: R, b: R) -> R {
+    truth(a, a.equal(b).not())
+}
+
+/// Both of two truth values that are 1 or 0.
+#[inline(always)]
+pub fn and<R: Real>(a: R, b: R) -> R {
+    a * b
+}
+
+/// Either of two truth values that are 1 or 0.
+#[inline(always)]
+pub fn or<R: Real>(a: R, b: R) -> R {
+    max(a, b)
 }
 
 #[cfg(test)]
@@ -909,7 +1027,7 @@ mod tests {
             let (a, b) = ((state >> 32) as u32, (state.rotate_left(23) >> 32) as u32);
             let unit = b as f32 / 4_294_967_296.0;
             let any = f32::from_bits(a);
-            let near = 1.0 + (unit - 0.5) * power_of_two(-((a >> 27) as i32));
+            let near = 1.0 + (unit - 0.5) * power_of_two((a >> 27).wrapping_neg());
             match i % 4 {
                 0 => (any, f32::from_bits(b)),
                 1 => (near, ((a as f64 / 4e9 - 0.5) * 290.0 / f64::from(near).log2()) as f32),

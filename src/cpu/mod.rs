@@ -6,11 +6,13 @@ mod lane;
 mod marquardt;
 pub(crate) mod math;
 pub(crate) mod math64;
+mod real;
 mod run;
 mod tape;
 mod vector;
 
 pub(crate) use engine::{CpuEngine, KERNEL_LIMIT, LANES_MOST, lanes_for, lower, with_large_stack};
 pub(crate) use lane::{CHUNK, Width};
+pub(crate) use real::{Real, Truth, Word};
 pub(crate) use run::{Block, Given, Output, run};
 pub(crate) use tape::{Tape, compile};

@@ -5,7 +5,7 @@
 //! math and on WGSL; for `+ - * /` and `sqrt` what WGSL promises), its WGSL text and its lane functions.
 
 use super::{Graph, NodeId};
-use crate::cpu::{math, math64};
+use crate::cpu::{Real, math, math64};
 
 /// How an error of the argument reaches the value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,6 +92,12 @@ macro_rules! unary_operators {
                 }
             }
 
+            /// Applies the operator to one number of any kind: the function that `lanes32` runs over a block.
+            #[expect(dead_code, reason = "what records machine code calls it")]
+            pub(crate) fn apply<R: Real>(self, x: R) -> R {
+                match self { $(Unary::$variant => ($lane32)(x)),* }
+            }
+
             /// Applies the operator to a block of `f64` lanes.
             #[inline(always)]
             pub(crate) fn lanes64(self, a: &[f64], out: &mut [f64]) {
@@ -113,20 +119,20 @@ unary_operators! {
     Neg "-x" {
         value: |x| -x, derivative: |g, _, _| Some(g.constant(-1.0)),
         slope: |_, _| -1.0,
-        spread: Spread::Monotone, ulp: 0.0, wgsl: "(-$)", lane32: |x: f32| -x, lane64: |x: f64| -x, cost: 1,
+        spread: Spread::Monotone, ulp: 0.0, wgsl: "(-$)", lane32: math::neg, lane64: |x: f64| -x, cost: 1,
     }
     /// `|x|`; derivative 0 at 0.
     Abs "abs" {
         value: f64::abs, derivative: |g, x, _| Some(g.unary(Unary::Sign, x)),
         slope: |x, _| Unary::Sign.value(x),
-        spread: Spread::Even, ulp: 0.0, wgsl: "abs($)", lane32: |x: f32| x.abs(), lane64: |x: f64| x.abs(), cost: 1,
+        spread: Spread::Even, ulp: 0.0, wgsl: "abs($)", lane32: math::abs, lane64: |x: f64| x.abs(), cost: 1,
     }
     /// -1, 0 or 1.
     Sign "sign" {
         value: |x| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { 0.0 }, derivative: |_, _, _| None,
         slope: |_, _| 0.0,
         spread: Spread::Steps, ulp: 0.0, wgsl: "sign($)",
-        lane32: |x: f32| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0f32 } else { 0.0 },
+        lane32: math::sign,
         lane64: |x: f64| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0f64 } else { 0.0 }, cost: 2,
     }
     /// Square root; its derivative at 0 is taken as 0, so that `sqrt(sum(x^2))` has a zero gradient at its tip.
@@ -140,7 +146,7 @@ unary_operators! {
         },
         slope: |x, y| if x > 0.0 { 0.5 / y } else { 0.0 },
         spread: Spread::Monotone, ulp: 3.0, wgsl: "sqrt($)",
-        lane32: |x: f32| x.sqrt(), lane64: |x: f64| x.sqrt(), cost: 6,
+        lane32: math::sqrt, lane64: |x: f64| x.sqrt(), cost: 6,
     }
     /// Cube root; derivative 0 at 0.
     Cbrt "cbrt" {
@@ -311,21 +317,21 @@ unary_operators! {
         value: |x| if x == 0.0 { 1.0 } else { 0.0 }, derivative: |_, _, _| None,
         slope: |_, _| 0.0,
         spread: Spread::Steps, ulp: 0.0, wgsl: "(!$)",
-        lane32: |x: f32| if x == 0.0 { 1.0f32 } else { 0.0 },
+        lane32: math::not,
         lane64: |x: f64| if x == 0.0 { 1.0f64 } else { 0.0 }, cost: 1,
     }
     /// The value itself, held constant when differentiated.
     Detach "detach x" {
         value: |x| x, derivative: |_, _, _| None,
         slope: |_, _| 0.0,
-        spread: Spread::Monotone, ulp: 0.0, wgsl: "($)", lane32: |x: f32| x, lane64: |x: f64| x, cost: 0,
+        spread: Spread::Monotone, ulp: 0.0, wgsl: "($)", lane32: math::detach, lane64: |x: f64| x, cost: 0,
     }
     /// `|x|`, with infinities and NaN read as the largest finite number: what blow-ups are told by.
     Magnitude "magnitude x" {
         value: |x| if x.is_finite() { x.abs() } else { f64::MAX }, derivative: |_, _, _| None,
         slope: |_, _| 0.0,
         spread: Spread::Even, ulp: 0.0, wgsl: "magnitude($)",
-        lane32: |x: f32| f32::from_bits((x.to_bits() & 0x7fff_ffff).min(0x7f7f_ffff)),
+        lane32: math::magnitude,
         lane64: |x: f64| f64::from_bits((x.to_bits() & 0x7fff_ffff_ffff_ffff).min(0x7fef_ffff_ffff_ffff)), cost: 1,
     }
 }
@@ -378,6 +384,12 @@ macro_rules! binary_operators {
                 match self { $(Binary::$variant => with.run($lane32)),* }
             }
 
+            /// Applies the operator to two numbers of any kind: the function that `lanes32` gives out.
+            #[expect(dead_code, reason = "what records machine code calls it")]
+            pub(crate) fn apply<R: Real>(self, a: R, b: R) -> R {
+                match self { $(Binary::$variant => ($lane32)(a, b)),* }
+            }
+
             /// Calls `with` with this operator's `f64` lane function.
             #[inline(always)]
             pub(crate) fn lanes64<L: LaneLoop<f64>>(self, with: L) {
@@ -393,34 +405,30 @@ pub(crate) trait LaneLoop<F> {
     fn run(self, f: impl Fn(F, F) -> F + Copy);
 }
 
-const fn truth32(b: bool) -> f32 {
-    if b { 1.0 } else { 0.0 }
-}
-
 const fn truth64(b: bool) -> f64 {
     if b { 1.0 } else { 0.0 }
 }
 
 binary_operators! {
     /// `a + b`
-    Add "+" { value: |a, b| a + b, ulp: 0.5, wgsl: "($ + @)", lane32: |a: f32, b: f32| a + b,
+    Add "+" { value: |a, b| a + b, ulp: 0.5, wgsl: "($ + @)", lane32: math::add,
         lane64: |a: f64, b: f64| a + b, boolean: false, cost: 1 }
     /// `a - b`
-    Sub "-" { value: |a, b| a - b, ulp: 0.5, wgsl: "($ - @)", lane32: |a: f32, b: f32| a - b,
+    Sub "-" { value: |a, b| a - b, ulp: 0.5, wgsl: "($ - @)", lane32: math::sub,
         lane64: |a: f64, b: f64| a - b, boolean: false, cost: 1 }
     /// `a * b`
-    Mul "*" { value: |a, b| a * b, ulp: 0.5, wgsl: "($ * @)", lane32: |a: f32, b: f32| a * b,
+    Mul "*" { value: |a, b| a * b, ulp: 0.5, wgsl: "($ * @)", lane32: math::mul,
         lane64: |a: f64, b: f64| a * b, boolean: false, cost: 1 }
     /// `a / b`
-    Div "/" { value: |a, b| a / b, ulp: 2.5, wgsl: "($ / @)", lane32: |a: f32, b: f32| a / b,
+    Div "/" { value: |a, b| a / b, ulp: 2.5, wgsl: "($ / @)", lane32: math::div,
         lane64: |a: f64, b: f64| a / b, boolean: false, cost: 6 }
     /// The smaller.
     Min "min" { value: |a, b| if b < a { b } else { a }, ulp: 0.0, wgsl: "min($, @)",
-        lane32: |a: f32, b: f32| if b < a { b } else { a },
+        lane32: math::min,
         lane64: |a: f64, b: f64| if b < a { b } else { a }, boolean: false, cost: 1 }
     /// The larger.
     Max "max" { value: |a, b| if b > a { b } else { a }, ulp: 0.0, wgsl: "max($, @)",
-        lane32: |a: f32, b: f32| if b > a { b } else { a },
+        lane32: math::max,
         lane64: |a: f64, b: f64| if b > a { b } else { a }, boolean: false, cost: 1 }
     /// `a ^ b`; for a negative `a` the exponent must be an integer.
     Pow "^" { value: math64::pow, ulp: 1.5, wgsl: "m_pow($, @)", lane32: math::pow, lane64: math64::pow,
@@ -429,22 +437,22 @@ binary_operators! {
     Atan2 "atan2" { value: f64::atan2, ulp: 5.0, wgsl: "m_atan2($, @)", lane32: math::atan2, lane64: math64::atan2,
         boolean: false, cost: 40 }
     /// `a < b`
-    Less "<" { value: |a, b| truth64(a < b), ulp: 0.0, wgsl: "($ < @)", lane32: |a: f32, b: f32| truth32(a < b),
+    Less "<" { value: |a, b| truth64(a < b), ulp: 0.0, wgsl: "($ < @)", lane32: math::less,
         lane64: |a: f64, b: f64| truth64(a < b), boolean: true, cost: 1 }
     /// `a <= b`
     LessEqual "<=" { value: |a, b| truth64(a <= b), ulp: 0.0, wgsl: "($ <= @)",
-        lane32: |a: f32, b: f32| truth32(a <= b), lane64: |a: f64, b: f64| truth64(a <= b), boolean: true, cost: 1 }
+        lane32: math::less_equal, lane64: |a: f64, b: f64| truth64(a <= b), boolean: true, cost: 1 }
     /// `a == b`
     Equal "==" { value: |a, b| truth64(a == b), ulp: 0.0, wgsl: "($ == @)",
-        lane32: |a: f32, b: f32| truth32(a == b), lane64: |a: f64, b: f64| truth64(a == b), boolean: true, cost: 1 }
+        lane32: math::equal, lane64: |a: f64, b: f64| truth64(a == b), boolean: true, cost: 1 }
     /// `a != b`
     NotEqual "!=" { value: |a, b| truth64(a != b), ulp: 0.0, wgsl: "($ != @)",
-        lane32: |a: f32, b: f32| truth32(a != b), lane64: |a: f64, b: f64| truth64(a != b), boolean: true, cost: 1 }
+        lane32: math::not_equal, lane64: |a: f64, b: f64| truth64(a != b), boolean: true, cost: 1 }
     /// `a and b`
     And "and" { value: |a, b| truth64(a != 0.0 && b != 0.0), ulp: 0.0, wgsl: "($ && @)",
-        lane32: |a: f32, b: f32| a * b, lane64: |a: f64, b: f64| a * b, boolean: true, cost: 1 }
+        lane32: math::and, lane64: |a: f64, b: f64| a * b, boolean: true, cost: 1 }
     /// `a or b`
     Or "or" { value: |a, b| truth64(a != 0.0 || b != 0.0), ulp: 0.0, wgsl: "($ || @)",
-        lane32: |a: f32, b: f32| if b > a { b } else { a }, lane64: |a: f64, b: f64| if b > a { b } else { a },
+        lane32: math::or, lane64: |a: f64, b: f64| if b > a { b } else { a },
         boolean: true, cost: 1 }
 }
