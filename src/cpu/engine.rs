@@ -18,7 +18,7 @@ use crate::surface::Surface;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::{Condvar, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 /// Above this many instructions code is laid out in loops.
@@ -257,19 +257,19 @@ impl CpuEngine {
         // No thread runs further ahead than this of what has been given out: memory stays bounded.
         let ahead = plan.chunk().map_or(64 * threads, |chunk| (chunk / size).max(1));
         let total = plan.restarts() as f64 * plan.steps() as f64 * plan.configurations().len() as f64;
-        let (next, given) = (AtomicU64::new(0), AtomicU64::new(0));
+        let (next, given) = (&AtomicU64::new(0), &Given::default());
         let (send, results) = mpsc::channel::<Finished>();
-        let (next, given) = (&next, &given);
         let stopped = std::thread::scope(|scope| {
             for _ in 0..threads.min(cohorts) {
                 let send = send.clone();
                 scope.spawn(move || {
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
-                        while index >= given.load(Ordering::Relaxed) + ahead && !job.stop.load(Ordering::Relaxed) {
-                            std::thread::sleep(Duration::from_micros(200));
+                        if index >= cohorts {
+                            return;
                         }
-                        if index >= cohorts || job.stop.load(Ordering::Relaxed) {
+                        given.wait_for((index + 1).saturating_sub(ahead));
+                        if job.stop.load(Ordering::Relaxed) {
                             return;
                         }
                         let first = index * size;
@@ -282,10 +282,11 @@ impl CpuEngine {
             }
             drop(send);
             let mut waiting: HashMap<u64, Finished> = HashMap::new();
-            let mut stopped = false;
+            let (mut wanted, mut stopped) = (0, false);
             let mut tell = |event: Event, stopped: &mut bool| {
                 if !*stopped && receive(event) == Flow::Stop {
                     job.stop.store(true, Ordering::Relaxed);
+                    given.advance(u64::MAX);
                     *stopped = true;
                 }
             };
@@ -297,12 +298,13 @@ impl CpuEngine {
                 match results.recv_timeout(Duration::from_millis(40)) {
                     Ok(finished) => {
                         waiting.insert(finished.index, finished);
-                        while let Some(finished) = waiting.remove(&given.load(Ordering::Relaxed)) {
+                        while let Some(finished) = waiting.remove(&wanted) {
                             tell(Event::Batch(finished.batch), &mut stopped);
                             for trace in finished.traces {
                                 tell(Event::Trace(trace), &mut stopped);
                             }
-                            given.fetch_add(1, Ordering::Relaxed);
+                            wanted += 1;
+                            given.advance(wanted);
                         }
                     }
                     Err(mpsc::RecvTimeoutError::Timeout) => tell(progress(), &mut stopped),
@@ -355,6 +357,29 @@ impl CpuEngine {
             all.gradient.extend(part.gradient);
         }
         Ok(all)
+    }
+}
+
+/// How many cohorts have been given out.
+#[derive(Default)]
+struct Given {
+    count: Mutex<u64>,
+    more: Condvar,
+}
+
+impl Given {
+    /// Counts up to `count`, never down.
+    fn advance(&self, count: u64) {
+        let mut now = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        *now = count.max(*now);
+        self.more.notify_all();
+    }
+
+    fn wait_for(&self, count: u64) {
+        let mut now = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        while *now < count {
+            now = self.more.wait(now).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 

@@ -793,8 +793,7 @@ pub fn detach<R: Real>(x: R) -> R {
 /// |x|, and the largest finite number for ±∞ and NaN.
 #[inline(always)]
 pub fn magnitude<R: Real>(x: R) -> R {
-    // The comparison is false for NaN.
-    min(x.of(f32::MAX), abs(x))
+    (x.bits() & !SIGN).at_most(f32::MAX.to_bits()).float()
 }
 
 /// a + b

@@ -11,7 +11,7 @@ use crate::kernel::Kernel;
 pub(super) const HUGE: f64 = 3.4e38;
 
 /// A compiled kernel.
-pub(super) trait Program<F>: Send + Sync {
+pub(crate) trait Program<F>: Send + Sync {
     /// Restarts of a tile.
     fn lanes(&self) -> usize;
     /// What a tile holds.
@@ -23,7 +23,7 @@ pub(super) trait Program<F>: Send + Sync {
 }
 
 /// Runs a program.
-pub(super) trait Runner<F> {
+pub(crate) trait Runner<F> {
     /// Runs steps `work.step` to `work.steps`; `look` is told of every tile in which a restart may have to stop, before the
     /// step's result counts.
     fn run(&mut self, work: Work<'_, F>, look: &mut dyn FnMut(Ring<'_, F>));

@@ -63,6 +63,8 @@ pub(crate) trait Word:
     fn shift_signed(self, by: u32) -> Self;
     /// A third, rounded down, as an unsigned integer.
     fn third(self) -> Self;
+    /// The smaller of two unsigned integers.
+    fn at_most(self, most: u32) -> Self;
     /// Whether all bits are 0.
     fn is_zero(self) -> Self::Truth;
     /// `self` where `truth`, else `other`.
@@ -142,6 +144,10 @@ impl Word for u32 {
     #[inline(always)]
     fn third(self) -> u32 {
         self / 3
+    }
+    #[inline(always)]
+    fn at_most(self, most: u32) -> u32 {
+        self.min(most)
     }
     #[inline(always)]
     fn is_zero(self) -> bool {

@@ -88,11 +88,6 @@ impl<F: Lane> Block<F> {
         &mut self.slab[row * self.lanes..][..self.lanes]
     }
 
-    /// Coordinate `i` before the step.
-    pub(crate) fn x(&self, tape: &Tape<F>, i: usize) -> &[F] {
-        self.row(tape.x[self.flip] + i)
-    }
-
     /// Where an output lies, as a row or a number that all lanes share.
     pub(crate) fn output(&self, tape: &Tape<F>, operand: Operand, host: &[F]) -> Output<'_, F> {
         match operand.space {

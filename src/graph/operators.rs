@@ -93,7 +93,6 @@ macro_rules! unary_operators {
             }
 
             /// Applies the operator to one number of any kind: the function that `lanes32` runs over a block.
-            #[expect(dead_code, reason = "what records machine code calls it")]
             pub(crate) fn apply<R: Real>(self, x: R) -> R {
                 match self { $(Unary::$variant => ($lane32)(x)),* }
             }
@@ -385,7 +384,6 @@ macro_rules! binary_operators {
             }
 
             /// Applies the operator to two numbers of any kind: the function that `lanes32` gives out.
-            #[expect(dead_code, reason = "what records machine code calls it")]
             pub(crate) fn apply<R: Real>(self, a: R, b: R) -> R {
                 match self { $(Binary::$variant => ($lane32)(a, b)),* }
             }

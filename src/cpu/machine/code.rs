@@ -72,11 +72,13 @@ pub(super) enum Two {
     Xor,
     AddBits,
     SubBits,
+    /// The smaller unsigned integer.
+    MinBits,
 }
 
 impl Two {
     pub(super) fn commutes(self) -> bool {
-        matches!(self, Two::Add | Two::Mul | Two::And | Two::Or | Two::Xor | Two::AddBits)
+        matches!(self, Two::Add | Two::Mul | Two::And | Two::Or | Two::Xor | Two::AddBits | Two::MinBits)
     }
 }
 
@@ -442,6 +444,9 @@ impl<'r> Word for Recorded<'r> {
     }
     fn minus(self, other: Recorded<'r>) -> Recorded<'r> {
         self.two(Two::SubBits, other)
+    }
+    fn at_most(self, most: u32) -> Recorded<'r> {
+        self.two(Two::MinBits, self.constant(most))
     }
     fn shift_signed(self, by: u32) -> Recorded<'r> {
         self.op(Op::Shift(Shift::RightSigned, self.value, by as u8))

@@ -892,6 +892,7 @@ fn opcode(two: Two) -> encode::Opcode {
         Two::Xor => encode::XOR_BITS,
         Two::AddBits => encode::ADD_BITS,
         Two::SubBits => encode::SUB_BITS,
+        Two::MinBits => encode::MIN_BITS,
     }
 }
 

@@ -103,6 +103,7 @@ pub(super) const OR_BITS: Opcode = opcode(1, 1, 0xeb);
 pub(super) const XOR_BITS: Opcode = opcode(1, 1, 0xef);
 pub(super) const ADD_BITS: Opcode = opcode(1, 1, 0xfe);
 pub(super) const SUB_BITS: Opcode = opcode(1, 1, 0xfa);
+pub(super) const MIN_BITS: Opcode = opcode(1, 2, 0x3b);
 pub(super) const CONVERT: Opcode = opcode(0, 1, 0x5b);
 pub(super) const FUSED: Opcode = opcode(1, 2, 0xb8);
 const LOAD: Opcode = opcode(0, 1, 0x10);
@@ -153,7 +154,6 @@ pub(super) enum Shift {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Condition {
     NotZero = 0x85,
-    Zero = 0x84,
     AboveOrEqual = 0x83,
     Below = 0x82,
 }
@@ -174,11 +174,6 @@ pub(super) struct Assembler {
 impl Assembler {
     pub(super) fn new(form: Form) -> Assembler {
         Assembler { form, code: Vec::new(), labels: Vec::new(), jumps: Vec::new() }
-    }
-
-    /// How many bytes there are.
-    pub(super) fn len(&self) -> usize {
-        self.code.len()
     }
 
     /// The code with all jumps resolved; `None` where a label was never bound or a jump is too far.
