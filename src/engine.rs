@@ -117,7 +117,8 @@ impl Engine {
         self.backend.device()
     }
 
-    /// How the kernel of this plan is laid out: `straight`, `loops`, `storage`.
+    /// How the kernel of this plan is laid out: `straight`, `loops`, `storage`; on the CPU also whether it is machine code or a
+    /// tape.
     ///
     /// # Errors
     /// As [`Engine::run`].

@@ -21,8 +21,8 @@ const PATIENCE: u64 = 1 << 22;
 const BURST: u64 = 64;
 
 /// How many tiles are stepped together.
-pub(super) fn tiles_near(tile_bytes: usize) -> usize {
-    (NEAR / tile_bytes.max(1)).clamp(1, 64)
+pub(super) fn tiles_near(tile_bytes: usize, together: usize) -> usize {
+    (NEAR / tile_bytes.max(1)).clamp(1, 64).next_multiple_of(together)
 }
 
 /// Where each restart of a cohort ended.
@@ -42,6 +42,8 @@ struct Cohort<'j, F> {
     count: usize,
     memory: Vec<Line>,
     tiles: usize,
+    /// Tiles that go together.
+    together: usize,
     /// Which restart of the cohort has each lane.
     who: Vec<u32>,
     running: usize,
@@ -177,27 +179,26 @@ impl<'j, F: Lane> Cohort<'j, F> {
     fn new(job: &'j Job<'_, F>, number: usize, host: &HostTable<F>, id: u64, count: usize) -> Cohort<'j, F> {
         let (layout, lanes, plan) = (job.step.layout(), job.step.lanes(), job.plan);
         let dim = layout.dim;
-        let tile_count = count.div_ceil(lanes);
+        let tile_count = count.div_ceil(lanes).next_multiple_of(job.step.together());
         let mut starts = vec![0f32; dim * count];
         plan.sampler().fill(id, count, &mut starts);
         let x: Vec<F> = starts.into_iter().map(F::from_start).collect();
         let mut memory = tiles::<F>(layout, lanes, tile_count);
         for (number_of_tile, tile) in F::numbers_mut(&mut memory).chunks_exact_mut(layout.len() * lanes).enumerate() {
             let from = number_of_tile * lanes;
-            let here = lanes.min(count - from);
+            let here = lanes.min(count.saturating_sub(from));
             for i in 0..dim {
                 let row = &mut tile[layout.row(i, lanes)];
-                row[..here].copy_from_slice(&x[i * count + from..][..here]);
                 // Lanes behind the last restart repeat it.
-                let last = row[here - 1];
-                row[here..].fill(last);
+                row.fill(x[(i + 1) * count - 1]);
+                row[..here].copy_from_slice(&x[i * count + from.min(count)..][..here]);
             }
             for (k, &initial) in host.initial.iter().enumerate() {
                 tile[layout.state(k) * lanes..][..dim * lanes].fill(initial);
             }
             tile[layout.row(layout.last(), lanes)].fill(F::of(f64::NAN));
             for lane in 0..lanes {
-                let restart = id + (from + lane.min(here - 1)) as u64;
+                let restart = id + (from + lane).min(count - 1) as u64;
                 layout.set_id(tile, lanes, lane, restart);
                 if layout.drawn > 0 {
                     for (slot, drawn) in plan.drawn(number, restart).into_iter().enumerate() {
@@ -216,6 +217,7 @@ impl<'j, F: Lane> Cohort<'j, F> {
             count,
             memory,
             tiles: tile_count,
+            together: job.step.together(),
             who: (0..(tile_count * lanes) as u32).collect(),
             running: count,
             flip: 0,
@@ -267,7 +269,7 @@ impl<'j, F: Lane> Cohort<'j, F> {
 
     /// Moves the last restarts into empty lanes where that saves tiles.
     fn compact(&mut self) {
-        let needed = self.running.div_ceil(self.lanes).max(1);
+        let needed = self.running.div_ceil(self.lanes).max(1).next_multiple_of(self.together);
         if needed >= self.tiles {
             return;
         }
@@ -321,56 +323,52 @@ fn settle<F: Lane>(
     ends: &mut Ends<F>,
     ring: Ring<'_, F>,
 ) -> usize {
-    let Ring { step, rows, before, after, gradient, value, norm, .. } = ring;
+    let Ring { step, rows, before, after, gradient, parameter, value, norm, .. } = ring;
     let lanes = who.len();
     let (dim, last) = (layout.dim, layout.last() * lanes);
     let (diverged, huge) = (F::of(DIVERGED), F::of(HUGE));
     let mut ended = 0;
-    for lane in (0..lanes).collect::<Vec<usize>>() {
-        if !layout.runs(rows, lanes, lane) {
-            continue;
+    for word in 0..lanes.div_ceil(64) {
+        let mut left = layout.alive(rows, lanes)[word];
+        while left != 0 {
+            let lane = 64 * word + left.trailing_zeros() as usize;
+            left &= left - 1;
+            let now = has_value.then(|| value[lane]);
+            let norm = stopping.gradient.is_some().then(|| norm[lane]);
+            let magnitude = |i: usize| rows[(after + i) * lanes + lane].to().abs();
+            // A gradient's alarm may also be NaN.
+            let status = if !(gradient[lane] <= huge) {
+                Status::Nonfinite
+            } else if let Some(status) = stops(stopping, now, norm, (step > 0).then_some(rows[last + lane])) {
+                status
+            } else if !(parameter[lane] <= diverged) && (0..dim).any(|i| !(magnitude(i) <= DIVERGED)) {
+                Status::Diverged
+            } else {
+                continue;
+            };
+            let restart = who[lane] as usize;
+            ends.status[restart] = status as u8;
+            ends.steps[restart] = step as u32;
+            for i in 0..dim {
+                ends.x[i * count + restart] = rows[(before + i) * lanes + lane];
+            }
+            layout.alive(rows, lanes)[word] &= !(1 << (lane % 64));
+            ended += 1;
+            repeat_a_runner(layout, rows, lanes, lane);
         }
-        let now = has_value.then(|| value[lane]);
-        let norm = stopping.gradient.is_some().then(|| norm[lane]);
-        let far = |rows: &[F]| (0..dim).any(|i| !(rows[(after + i) * lanes + lane].to().abs() <= diverged.to()));
-        // A gradient's alarm may also be NaN.
-        let status = if !(gradient[lane] <= huge) {
-            Some(Status::Nonfinite)
-        } else if let Some(status) = stops(stopping, now, norm, (step > 0).then_some(rows[last + lane])) {
-            Some(status)
-        } else if far(rows) {
-            Some(Status::Diverged)
-        } else {
-            None
-        };
-        let Some(status) = status else { continue };
-        let restart = who[lane] as usize;
-        ends.status[restart] = status as u8;
-        ends.steps[restart] = step as u32;
-        for i in 0..dim {
-            ends.x[i * count + restart] = rows[(before + i) * lanes + lane];
-        }
-        layout.alive(rows, lanes)[lane / 64] &= !(1 << (lane % 64));
-        ended += 1;
     }
     if has_value {
         rows[last..last + lanes].copy_from_slice(value);
     }
-    if ended > 0 {
-        repeat_a_runner(layout, rows, lanes);
-    }
     ended
 }
 
-/// Empty lanes do what a lane does that runs: nothing they compute can be slow or ring.
-fn repeat_a_runner<F: Lane>(layout: &TileLayout, rows: &mut [F], lanes: usize) {
-    let Some(model) = layout.running(rows, lanes).next() else { return };
-    let empty: Vec<usize> = (0..lanes).filter(|&lane| !layout.runs(rows, lanes, lane)).collect();
+/// An empty lane does what a lane does that runs: nothing it computes can be slow.
+fn repeat_a_runner<F: Lane>(layout: &TileLayout, rows: &mut [F], lanes: usize, empty: usize) {
+    let Some(model) = layout.alive(rows, lanes).iter().enumerate().find(|w| *w.1 != 0) else { return };
+    let model = 64 * model.0 + model.1.trailing_zeros() as usize;
     for row in 0..layout.gradient() {
-        let number = rows[row * lanes + model];
-        for &lane in &empty {
-            rows[row * lanes + lane] = number;
-        }
+        rows[row * lanes + empty] = rows[row * lanes + model];
     }
 }
 

@@ -109,7 +109,11 @@ impl Backend for CpuEngine {
         let outputs = program.step.outputs();
         let limit = straight_limit(&outputs);
         let straight = lower_straight(&program.step.graph, &outputs, plan.surface().dim(), limit).is_some();
-        Ok(if straight { "straight" } else { "loops" }.to_owned())
+        let form = match plan.precision() {
+            Precision::F32 => compile::<f32>(plan, program, self.width)?.0.form(),
+            Precision::F64 => compile::<f64>(plan, program, self.width)?.0.form(),
+        };
+        Ok(format!("{}, {form}", if straight { "straight" } else { "loops" }))
     }
 }
 
@@ -174,15 +178,16 @@ impl<F: Lane> Job<'_, F> {
 /// Tiles that hold `count` points; lanes behind the last repeat it.
 fn loaded<F: Lane>(program: &dyn Compiled<F>, count: usize, column: impl Fn(usize, &mut [F])) -> Vec<Line> {
     let (layout, lanes) = (program.layout(), program.lanes());
-    let mut memory = tiles::<F>(layout, lanes, count.div_ceil(lanes));
+    let mut memory = tiles::<F>(layout, lanes, count.div_ceil(lanes).next_multiple_of(program.together()));
     let mut numbers = vec![F::default(); count];
     for i in 0..layout.dim {
         column(i, &mut numbers);
         let all = F::numbers_mut(&mut memory).chunks_exact_mut(layout.len() * lanes);
-        for (tile, part) in all.zip(numbers.chunks(lanes)) {
+        for (tile, first) in all.zip((0..).step_by(lanes)) {
             let row = &mut tile[layout.row(i, lanes)];
-            row[..part.len()].copy_from_slice(part);
-            row[part.len()..].fill(part[part.len() - 1]);
+            let here = &numbers[first.min(count - 1)..(first + lanes).min(count).max(1)];
+            row[..here.len()].copy_from_slice(here);
+            row[here.len()..].fill(here[here.len() - 1]);
         }
     }
     memory
@@ -191,7 +196,7 @@ fn loaded<F: Lane>(program: &dyn Compiled<F>, count: usize, column: impl Fn(usiz
 /// Evaluates all tiles.
 fn evaluate_tiles<F: Lane>(program: &dyn Compiled<F>, evaluator: &mut dyn Runner<F>, memory: &mut [Line]) {
     let bytes = program.layout().len() * program.lanes() * size_of::<F>();
-    for tiles in memory.chunks_mut(tiles_near(bytes) * bytes / size_of::<Line>()) {
+    for tiles in memory.chunks_mut(tiles_near(bytes, program.together()) * bytes / size_of::<Line>()) {
         evaluator.run(Work { tiles, flip: 0, host: &[], stride: 0, step: 0, steps: 1 }, &mut |_| {});
     }
 }
@@ -231,7 +236,7 @@ impl CpuEngine {
             let host = host_table::<F>(plan, program, number);
             timing.compile += begun.elapsed().as_secs_f64();
             let begun = Instant::now();
-            let near = tiles_near(step.layout().len() * step.lanes() * size_of::<F>());
+            let near = tiles_near(step.layout().len() * step.lanes() * size_of::<F>(), step.together());
             let rows = plan.surface().table().map_or(1, |t| u64::from(t.rows));
             let weight = plan.row_draws().map_or(rows, |d| u64::from(d.batch));
             let (step, evaluation) = (&**step, &**evaluation);
@@ -329,7 +334,7 @@ impl CpuEngine {
         let (layout, lanes) = (program.layout(), program.lanes());
         let values = table_values::<F>(surface);
         let data = table_rows(surface, &values, None);
-        let part = lanes * tiles_near(layout.len() * lanes * size_of::<F>());
+        let part = lanes * tiles_near(layout.len() * lanes * size_of::<F>(), program.together());
         let pool = self.pool()?;
         let parts: Vec<Evaluated> = pool.install(|| {
             points

@@ -14,6 +14,8 @@ pub(super) const HUGE: f64 = 3.4e38;
 pub(crate) trait Program<F>: Send + Sync {
     /// Restarts of a tile.
     fn lanes(&self) -> usize;
+    /// Tiles that go together: a call takes a multiple of them.
+    fn together(&self) -> usize;
     /// What a tile holds.
     fn layout(&self) -> &TileLayout;
     /// A thread's own memory to run it with.
@@ -47,6 +49,9 @@ impl Program<f32> for MachineCode {
     fn lanes(&self) -> usize {
         MachineCode::lanes(self)
     }
+    fn together(&self) -> usize {
+        MachineCode::together(self)
+    }
     fn layout(&self) -> &TileLayout {
         MachineCode::layout(self)
     }
@@ -77,12 +82,15 @@ impl<F: Lane> Program<F> for TapeProgram<F> {
     fn lanes(&self) -> usize {
         self.lanes
     }
+    fn together(&self) -> usize {
+        1
+    }
     fn layout(&self) -> &TileLayout {
         &self.layout
     }
     fn runner<'a>(&'a self, key: [u32; 2], data: TableRows<'a, F>) -> Box<dyn Runner<F> + 'a> {
         let block = Block::new(self.tape.rows, self.tape.vars, self.lanes, key);
-        Box::new(TapeRunner { program: self, block, data, alarm: [Vec::new(), Vec::new(), Vec::new()] })
+        Box::new(TapeRunner { program: self, block, data, alarm: [const { Vec::new() }; 4] })
     }
     fn form(&self) -> &'static str {
         "tape"
@@ -93,8 +101,8 @@ struct TapeRunner<'a, F> {
     program: &'a TapeProgram<F>,
     block: Block<F>,
     data: TableRows<'a, F>,
-    /// What rang: the largest gradient magnitude, the value, the squared norm.
-    alarm: [Vec<F>; 3],
+    /// What rang: the largest magnitudes of gradient and parameters, the value, the squared norm.
+    alarm: [Vec<F>; 4],
 }
 
 impl<F: Lane> TapeRunner<'_, F> {
@@ -139,7 +147,7 @@ impl<F: Lane> TapeRunner<'_, F> {
         }
         if ring {
             let of = |o: &Option<Output<'_, F>>, lane: usize| o.as_ref().map_or(F::default(), |o| o.at(lane));
-            let outputs = [&worst_gradient, &now, &norm];
+            let outputs = [&worst_gradient, &worst_x, &now, &norm];
             let alarm = outputs.map(|o| (0..*lanes).map(|lane| of(o, lane)).collect());
             self.alarm = alarm;
         }
@@ -184,9 +192,9 @@ impl<F: Lane> Runner<F> for TapeRunner<'_, F> {
                 if self.rings(tile, host) {
                     self.exchange(tile, false);
                     let flip = self.block.flip;
-                    let [gradient, value, norm] = &self.alarm;
+                    let [gradient, parameter, value, norm] = &self.alarm;
                     let (before, after) = (flip * layout.dim, (1 - flip) * layout.dim);
-                    look(Ring { tile: number, step, rows: tile, before, after, gradient, value, norm });
+                    look(Ring { tile: number, step, rows: tile, before, after, gradient, parameter, value, norm });
                     self.exchange(tile, true);
                 } else {
                     self.give_out(tile, host);

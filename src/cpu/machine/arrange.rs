@@ -24,7 +24,7 @@ pub(super) fn arrange(body: Vec<Item>, definitions: &[Definition], ends: &[Value
                 }
             }
             // In straight code a new parameter is watched when it is stored, and a gradient beside it.
-            Item::Watch(alarm, value) if straight => match alarm {
+            Item::Watch { alarm, value, .. } if straight => match alarm {
                 Alarm::Parameter => {
                     watches[0].insert(value, seen);
                     seen += 1;
@@ -59,18 +59,18 @@ pub(super) fn arrange(body: Vec<Item>, definitions: &[Definition], ends: &[Value
                 }
                 order.out.push(Item::Store(place, value));
                 if watches[0].remove(&value).is_some() {
-                    order.out.push(Item::Watch(Alarm::Parameter, value));
+                    order.watch(Alarm::Parameter, value);
                 }
                 if place.base == Base::Next
                     && let Some(gradient) = gradients.pop_front()
                 {
                     order.need(gradient);
-                    order.out.push(Item::Watch(Alarm::Gradient, gradient));
+                    order.watch(Alarm::Gradient, gradient);
                 }
             }
-            Item::Watch(alarm, value) => {
+            Item::Watch { value, .. } => {
                 order.need(value);
-                order.out.push(Item::Watch(alarm, value));
+                order.out.push(item);
             }
             Item::Loop(mut l) => {
                 for k in 0..before {
@@ -98,11 +98,11 @@ pub(super) fn arrange(body: Vec<Item>, definitions: &[Definition], ends: &[Value
     left.sort_unstable();
     for (_, value) in left {
         order.need(value);
-        order.out.push(Item::Watch(Alarm::Parameter, value));
+        order.watch(Alarm::Parameter, value);
     }
     for gradient in gradients {
         order.need(gradient);
-        order.out.push(Item::Watch(Alarm::Gradient, gradient));
+        order.watch(Alarm::Gradient, gradient);
     }
     for &value in ends {
         order.need(value);
@@ -119,7 +119,7 @@ pub(super) fn collect(body: &[Item], definitions: &[Definition], reads: &mut Vec
                     reads.extend(op.reads());
                 }
             }
-            Item::Store(_, value) | Item::Watch(_, value) => reads.push(*value),
+            Item::Store(_, value) | Item::Watch { value, .. } => reads.push(*value),
             Item::Loop(l) => {
                 reads.extend(l.carried.iter().flat_map(|c| [c.init, c.next]));
                 collect(&l.body, definitions, reads);
@@ -137,6 +137,10 @@ struct Order<'d> {
 }
 
 impl Order<'_> {
+    fn watch(&mut self, alarm: Alarm, value: Value) {
+        self.out.push(Item::Watch { alarm, tile: 0, value });
+    }
+
     /// Places a value and what it reads. Without recursion: chains may be thousands long.
     fn need(&mut self, value: Value) {
         self.stack.push((value, false));

@@ -165,8 +165,15 @@ pub(super) enum Alarm {
 pub(super) enum Item {
     Value(Value),
     Store(Place, Value),
-    /// Watches a value.
-    Watch(Alarm, Value),
+    /// Watches a value of the tile of this number among those that go together.
+    Watch {
+        /// What for.
+        alarm: Alarm,
+        /// Which tile.
+        tile: u8,
+        /// The value.
+        value: Value,
+    },
     Loop(Box<LoopCode>),
 }
 

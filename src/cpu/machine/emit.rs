@@ -49,6 +49,13 @@ struct Rare {
     function: usize,
 }
 
+/// A register that adds up an alarm.
+#[derive(Clone, Copy)]
+struct Watcher {
+    register: u8,
+    begun: bool,
+}
+
 /// Code under way.
 pub(super) struct Emitter<'d> {
     pub(super) asm: Assembler,
@@ -71,8 +78,9 @@ pub(super) struct Emitter<'d> {
     pub(super) scratch: i32,
     constants: HashMap<u32, i32>,
     cursors: Vec<(LoopVar, i32, Cursor)>,
-    watchers: [Vec<u8>; 2],
-    turn: [usize; 2],
+    /// Registers of the alarms, by tile.
+    watchers: Vec<[Vec<Watcher>; 2]>,
+    turn: usize,
     rare: Vec<Rare>,
     /// Saves all registers and calls the function whose address is in rax.
     pub(super) outside: Label,
@@ -102,8 +110,8 @@ impl<'d> Emitter<'d> {
             scratch,
             constants,
             cursors: Vec::new(),
-            watchers: [Vec::new(), Vec::new()],
-            turn: [0; 2],
+            watchers: Vec::new(),
+            turn: 0,
             rare: Vec::new(),
             outside,
             failed: false,
@@ -119,33 +127,63 @@ impl<'d> Emitter<'d> {
         self.form().registers() - 1
     }
 
-    /// Keeps registers for the alarms, all zero.
-    pub(super) fn watch(&mut self) {
-        let each = if self.form() == Form::Avx512 { 2 } else { 1 };
-        for k in 0..2 {
-            for _ in 0..each {
+    /// Keeps registers for the alarms of `tiles` tiles. In loops they begin at zero, else with the first value watched.
+    pub(super) fn watch(&mut self, tiles: usize, body: &[Item]) {
+        let loops = body.iter().any(|i| matches!(i, Item::Loop(_)));
+        let watches = body.iter().filter(|i| matches!(i, Item::Watch { .. })).count();
+        let each = if self.form() == Form::Avx512 && tiles == 1 && (loops || watches > 16) { 2 } else { 1 };
+        for _ in 0..tiles {
+            let mut watcher = || {
                 let register = self.take();
                 self.pinned[register as usize] = true;
-                self.asm.clear(register);
-                self.watchers[k].push(register);
-            }
+                if loops {
+                    self.asm.clear(register);
+                }
+                Watcher { register, begun: loops }
+            };
+            let mut some = || (0..each).map(|_| watcher()).collect();
+            let both = [some(), some()];
+            self.watchers.push(both);
         }
     }
 
-    /// The sums of the alarms: that of the gradient, then the largest-coordinate one with the gradient's added.
-    pub(super) fn alarms(&mut self) -> Option<(u8, u8)> {
-        let join = |this: &mut Self, k: usize| {
-            let all = this.watchers[k].clone();
-            let (&first, rest) = all.split_first()?;
-            for &r in rest {
-                this.asm.two(encode::ADD, first, first, Source::Register(r));
+    /// The sums of a tile's alarms: that of the gradient, then the parameters' with the gradient's added.
+    pub(super) fn alarms(&mut self, tile: usize) -> (u8, u8) {
+        let mut join = |k: usize| {
+            let mut sum: Option<u8> = None;
+            for w in &self.watchers[tile][k] {
+                match sum {
+                    _ if !w.begun => {}
+                    None => sum = Some(w.register),
+                    Some(sum) => self.asm.two(encode::ADD, sum, sum, Source::Register(w.register)),
+                }
             }
-            Some(first)
+            sum.unwrap_or_else(|| {
+                let register = self.watchers[tile][k][0].register;
+                self.asm.clear(register);
+                register
+            })
         };
-        let gradient = join(self, 1)?;
-        let parameter = join(self, 0)?;
+        let (parameter, gradient) = (join(0), join(1));
         self.asm.two(encode::ADD, parameter, parameter, Source::Register(gradient));
-        Some((gradient, parameter))
+        (gradient, parameter)
+    }
+
+    fn watched(&mut self, alarm: Alarm, tile: usize, value: Value) {
+        let k = usize::from(alarm == Alarm::Gradient);
+        let register = self.in_register(value);
+        let all = self.watchers[tile][k].len();
+        let watcher = &mut self.watchers[tile][k][self.turn / 2 % all];
+        self.turn += 1;
+        let op = if std::mem::replace(&mut watcher.begun, true) { encode::FUSED } else { encode::MUL };
+        let with = match alarm {
+            // The sum of squares is at least the square of any of them; it is NaN where one is.
+            Alarm::Parameter => Source::Register(register),
+            // Infinity and NaN times 0 are NaN, all other numbers 0.
+            Alarm::Gradient => Source::Vector(Memory::at(SCRATCH, frame::ZERO)),
+        };
+        self.asm.two(op, watcher.register, register, with);
+        self.release(value);
     }
 
     /// Numbers all items and notes where each value is read; `ends` are read behind the body.
@@ -185,7 +223,7 @@ impl<'d> Emitter<'d> {
                     }
                     defined[*value as usize] = at;
                 }
-                Item::Store(_, value) | Item::Watch(_, value) => note(self, *value, defined),
+                Item::Store(_, value) | Item::Watch { value, .. } => note(self, *value, defined),
                 Item::Loop(l) => {
                     for c in &l.carried {
                         note(self, c.init, defined);
@@ -441,26 +479,7 @@ impl<'d> Emitter<'d> {
                     }
                     self.release(*value);
                 }
-                Item::Watch(alarm, value) => {
-                    let k = match alarm {
-                        Alarm::Parameter => 0,
-                        Alarm::Gradient => 1,
-                    };
-                    let all = self.watchers[k].len().max(1);
-                    let sum = self.watchers[k].get(self.turn[k] % all).copied().unwrap_or(0);
-                    self.turn[k] += 1;
-                    let register = self.in_register(*value);
-                    match alarm {
-                        // The sum of squares is above the square of any of them; it is NaN where one is.
-                        Alarm::Parameter => self.asm.two(encode::FUSED, sum, register, Source::Register(register)),
-                        // Infinity and NaN times 0 are NaN, all other numbers 0.
-                        Alarm::Gradient => {
-                            let zero = Source::Vector(self.zero());
-                            self.asm.two(encode::FUSED, sum, register, zero);
-                        }
-                    }
-                    self.release(*value);
-                }
+                Item::Watch { alarm, tile, value } => self.watched(*alarm, usize::from(*tile), *value),
                 Item::Loop(l) => self.nest(l),
             }
             self.unlock();
@@ -468,7 +487,7 @@ impl<'d> Emitter<'d> {
     }
 
     /// A vector of zeros.
-    pub(super) fn zero(&self) -> Memory {
+    fn zero(&self) -> Memory {
         Memory::at(SCRATCH, frame::ZERO)
     }
 
@@ -830,6 +849,11 @@ impl<'d> Emitter<'d> {
         register
     }
 
+    /// Gives a borrowed register back.
+    pub(super) fn give(&mut self, register: u8) {
+        self.locked[register as usize] = false;
+    }
+
     /// Pieces that stand behind the code.
     pub(super) fn rare(&mut self) {
         for rare in std::mem::take(&mut self.rare) {
@@ -923,7 +947,7 @@ fn strides_of(body: &[Item], definitions: &[Definition], var: LoopVar, strides: 
                 _ => {}
             },
             Item::Store(place, _) => note(place),
-            Item::Watch(..) => {}
+            Item::Watch { .. } => {}
             Item::Loop(l) => inner.push(l),
         }
     }

@@ -1,5 +1,6 @@
 //! What machine code and the engine tell each other: a block of memory that one register points to.
 
+use super::twins::MOST;
 use crate::graph::Law;
 use crate::random::philox4x32;
 use std::mem::offset_of;
@@ -57,10 +58,11 @@ pub(super) struct Frame {
     cursors: [u64; CURSORS],
     value: Line,
     argument: Line,
-    /// What rang: the gradient's alarm, the value and the squared norm.
-    pub(super) alarm: Line,
-    pub(super) now: Line,
-    pub(super) norm: Line,
+    /// What rang, tile by tile: the gradient's alarm, the sum of both alarms, the value and the squared norm.
+    pub(super) alarm: [Line; MOST],
+    pub(super) sum: [Line; MOST],
+    pub(super) now: [Line; MOST],
+    pub(super) norm: [Line; MOST],
     saved: [Line; 32],
 }
 
@@ -87,6 +89,7 @@ impl Frame {
     pub(super) const VALUE: i32 = offset_of!(Frame, value) as i32;
     pub(super) const ARGUMENT: i32 = offset_of!(Frame, argument) as i32;
     pub(super) const ALARM: i32 = offset_of!(Frame, alarm) as i32;
+    pub(super) const SUM: i32 = offset_of!(Frame, sum) as i32;
     pub(super) const NOW: i32 = offset_of!(Frame, now) as i32;
     pub(super) const NORM: i32 = offset_of!(Frame, norm) as i32;
     pub(super) const SAVED: i32 = offset_of!(Frame, saved) as i32;
@@ -117,9 +120,10 @@ impl Frame {
             cursors: [0; CURSORS],
             value: Line::default(),
             argument: Line::default(),
-            alarm: Line::default(),
-            now: Line::default(),
-            norm: Line::default(),
+            alarm: [Line::default(); MOST],
+            sum: [Line::default(); MOST],
+            now: [Line::default(); MOST],
+            norm: [Line::default(); MOST],
             saved: [Line::default(); 32],
         }
     }

@@ -303,7 +303,7 @@ impl Lowering<'_> {
                 let watched = self.value(a)?;
                 for (cone, alarm) in self.cones.iter().zip([Alarm::Parameter, Alarm::Gradient]) {
                     if cone.contains(&value) {
-                        r.item(Item::Watch(alarm, watched));
+                        r.item(Item::Watch { alarm, tile: 0, value: watched });
                     }
                 }
                 return Some(());

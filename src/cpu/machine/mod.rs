@@ -9,7 +9,9 @@ mod code;
 mod emit;
 mod encode;
 mod frame;
+mod interleave;
 mod lower;
+mod twins;
 
 use super::lane::Width;
 use crate::kernel::Kernel;
@@ -51,6 +53,8 @@ pub(crate) struct MachineCode {
     form: Form,
     /// What scratch memory begins with.
     scratch: Vec<Line>,
+    /// Tiles that go side by side.
+    together: usize,
 }
 
 impl std::fmt::Debug for MachineCode {
@@ -69,11 +73,16 @@ impl MachineCode {
         };
         let watched = matches!(task, Task::Descend { .. });
         let lowered = lower::record(kernel, &layout, form.bytes(), watched)?;
-        let body = arrange::arrange(lowered.body, &lowered.definitions, &lowered.outputs);
-        let (constants, end) = constants(&lowered.definitions, form, task, lowered.scratch);
-        let mut emitter = Emitter::new(form, &lowered.definitions, constants.clone(), end);
-        emitter.survey(&body, &lowered.outputs);
-        write(&mut emitter, &body, &lowered.outputs, &layout, task, &constants)?;
+        let mut definitions = lowered.definitions;
+        let mut body = arrange::arrange(lowered.body, &definitions, &lowered.outputs);
+        let together = twins::wanted(&body, &definitions, form.registers());
+        let tile_bytes = i32::try_from(layout.len()).ok()?.checked_mul(form.bytes())?;
+        let outputs = twins::add(&mut definitions, &mut body, &lowered.outputs, tile_bytes, together);
+        let body = interleave::interleave(body, &definitions, usize::from(form.registers()) * 5 / 8 - 2 * together);
+        let (constants, end) = constants(&definitions, form, task, lowered.scratch);
+        let mut emitter = Emitter::new(form, &definitions, constants.clone(), end);
+        emitter.survey(&body, &outputs.concat());
+        write(&mut emitter, &body, &outputs, &layout, task, &constants)?;
         if emitter.failed() {
             return None;
         }
@@ -96,12 +105,17 @@ impl MachineCode {
         map.copy_from_slice(&text);
         // A system that forbids new code leaves the tape.
         let code = map.make_exec().ok()?;
-        Some(MachineCode { code, layout, form, scratch })
+        Some(MachineCode { code, layout, form, scratch, together })
     }
 
     /// Restarts of a tile.
     pub(crate) fn lanes(&self) -> usize {
         self.form.bytes() as usize / 4
+    }
+
+    /// Tiles that go side by side: a call takes a multiple of them.
+    pub(crate) fn together(&self) -> usize {
+        self.together
     }
 
     /// Numbers of a tile.
@@ -156,7 +170,7 @@ fn margin(change: f64) -> f32 {
 fn write(
     e: &mut Emitter<'_>,
     body: &[code::Item],
-    outputs: &[Value],
+    outputs: &[Vec<Value>],
     layout: &TileLayout,
     task: Task,
     constants: &HashMap<u32, i32>,
@@ -187,7 +201,7 @@ fn write(
     e.asm.compare_load(TILE, frame(Frame::END));
     e.asm.jump_if(Condition::AboveOrEqual, done);
     if matches!(task, Task::Descend { .. }) {
-        e.watch();
+        e.watch(outputs.len(), body);
     }
     e.body(body);
     e.close();
@@ -195,24 +209,35 @@ fn write(
         let memory = Memory::at(SCRATCH, constants.get(&bits).copied()?);
         Some(if bytes == 64 { Source::Spread(memory) } else { Source::Vector(memory) })
     };
-    let mut store_on_trip = Vec::new();
-    match task {
-        Task::Evaluate => {
-            for (k, &output) in outputs.iter().enumerate() {
-                let register = e.keep(output);
-                e.asm.store(Memory::at(TILE, vector(layout.outputs() + k)?), register);
+    // Of every tile: its first byte, the value, the squared norm, the alarms.
+    let mut tiles = Vec::new();
+    for (tile, outputs) in outputs.iter().enumerate() {
+        let first = tile_bytes.checked_mul(tile as i32)?;
+        match task {
+            Task::Evaluate => {
+                for (k, &output) in outputs.iter().enumerate() {
+                    let register = e.keep(output);
+                    e.asm.store(Memory::at(TILE, first + vector(layout.outputs() + k)?), register);
+                }
+            }
+            Task::Descend { value, .. } => {
+                let mut outputs = outputs.iter();
+                let now = if value { outputs.next().map(|&v| e.keep(v)) } else { None };
+                let norm = outputs.next().map(|&v| e.keep(v));
+                tiles.push((first, now, norm, e.alarms(tile)));
             }
         }
-        Task::Descend { gradient_squared, target, change, value } => {
-            let mut outputs = outputs.iter();
-            let now = if value { outputs.next().map(|&v| e.keep(v)) } else { None };
-            let norm = outputs.next().map(|&v| e.keep(v));
-            let (gradient, all) = e.alarms()?;
-            store_on_trip.push((Frame::ALARM, gradient));
-            store_on_trip.extend(now.map(|r| (Frame::NOW, r)));
-            store_on_trip.extend(norm.map(|r| (Frame::NORM, r)));
+    }
+    let mut store_on_trip = Vec::new();
+    if let Task::Descend { gradient_squared, target, change, .. } = task {
+        for (tile, &(first, now, norm, (gradient, all))) in tiles.iter().enumerate() {
+            let line = (tile * size_of::<Line>()) as i32;
+            store_on_trip.push((Frame::ALARM + line, gradient));
+            store_on_trip.push((Frame::SUM + line, all));
+            store_on_trip.extend(now.map(|r| (Frame::NOW + line, r)));
+            store_on_trip.extend(norm.map(|r| (Frame::NORM + line, r)));
             let spare = e.asm.form.registers() - 1;
-            let alive = Memory::at(TILE, vector(layout.words() + 2)?);
+            let alive = Memory::at(TILE, first + vector(layout.words() + 2)?);
             let ring = |e: &mut Emitter<'_>, predicate, a: u8, b: Source| {
                 e.asm.compare(predicate, spare, a, b);
                 e.asm.lanes_to_gpr(Gpr::Rax, spare);
@@ -226,23 +251,29 @@ fn write(
             if let (Some(goal), Some(now)) = (target, now) {
                 ring(e, Predicate::LessEqual, now, constant((goal as f32).to_bits())?);
             }
+            if let (Some(change), Some(now)) = (change, now) {
+                let last = Memory::at(TILE, first + vector(layout.last())?);
+                let (difference, size) = (e.borrow(), e.borrow());
+                e.asm.two(encode::SUB, difference, now, Source::Vector(last));
+                e.asm.two(encode::AND_BITS, difference, difference, constant(!SIGN)?);
+                e.asm.two(encode::AND_BITS, size, now, constant(!SIGN)?);
+                e.asm.two(encode::MAX, size, size, constant(1f32.to_bits())?);
+                e.asm.two(encode::MUL, size, size, constant(margin(change).to_bits())?);
+                ring(e, Predicate::LessEqual, difference, Source::Register(size));
+                e.give(difference);
+                e.give(size);
+            }
+        }
+        // Only now: when a tile rings, no tile's last value is the new one yet.
+        for &(first, now, ..) in &tiles {
             if let Some(now) = now {
-                let last = Memory::at(TILE, vector(layout.last())?);
-                if let Some(change) = change {
-                    let (difference, size) = (e.borrow(), e.borrow());
-                    e.asm.two(encode::SUB, difference, now, Source::Vector(last));
-                    e.asm.two(encode::AND_BITS, difference, difference, constant(!SIGN)?);
-                    e.asm.two(encode::AND_BITS, size, now, constant(!SIGN)?);
-                    e.asm.two(encode::MAX, size, size, constant(1f32.to_bits())?);
-                    e.asm.two(encode::MUL, size, size, constant(margin(change).to_bits())?);
-                    ring(e, Predicate::LessEqual, difference, Source::Register(size));
-                }
-                e.asm.store(last, now);
+                e.asm.store(Memory::at(TILE, first + vector(layout.last())?), now);
             }
         }
     }
+    let step = tile_bytes.checked_mul(outputs.len() as i32)?;
     for register in [TILE, BEFORE, AFTER] {
-        e.asm.add(register, tile_bytes);
+        e.asm.add(register, step);
     }
     e.asm.jump(top);
 
@@ -296,6 +327,8 @@ pub(crate) struct Ring<'a, F> {
     pub(crate) after: usize,
     /// NaN (or the largest magnitude) where a gradient is not finite.
     pub(crate) gradient: &'a [F],
+    /// At most 1e18 where no new parameter is above it in magnitude: their sum of squares or the largest magnitude.
+    pub(crate) parameter: &'a [F],
     /// The value before the step.
     pub(crate) value: &'a [F],
     /// The squared gradient norm before the step.
@@ -336,7 +369,7 @@ impl<'c> Worker<'c> {
     pub(crate) fn run(&mut self, work: Work<'_, f32>, look: &mut dyn FnMut(Ring<'_, f32>)) {
         let (lanes, dim) = (self.code.lanes(), self.code.layout.dim);
         let bytes = 4 * self.code.tile();
-        let count = size_of_val(work.tiles) / bytes;
+        let count = size_of_val(work.tiles) / bytes / self.code.together * self.code.together;
         if count == 0 || work.step >= work.steps {
             return;
         }
@@ -367,18 +400,21 @@ impl<'c> Worker<'c> {
             }
             let frame = &mut *self.frame;
             let at = frame.tile - first;
-            let rows = &mut bytemuck::cast_slice_mut::<Line, f32>(work.tiles)[at / 4..][..bytes / 4];
-            look(Ring {
-                tile: at / bytes,
-                step: frame.step,
-                rows,
-                before: frame.before / vector,
-                after: frame.after / vector,
-                gradient: &frame.alarm.0[..lanes],
-                value: &frame.now.0[..lanes],
-                norm: &frame.norm.0[..lanes],
-            });
-            frame.tile += bytes;
+            let numbers = bytemuck::cast_slice_mut::<Line, f32>(work.tiles);
+            for (k, rows) in numbers[at / 4..].chunks_exact_mut(bytes / 4).take(self.code.together).enumerate() {
+                look(Ring {
+                    tile: at / bytes + k,
+                    step: frame.step,
+                    rows,
+                    before: frame.before / vector,
+                    after: frame.after / vector,
+                    gradient: &frame.alarm[k].0[..lanes],
+                    parameter: &frame.sum[k].0[..lanes],
+                    value: &frame.now[k].0[..lanes],
+                    norm: &frame.norm[k].0[..lanes],
+                });
+            }
+            frame.tile += self.code.together * bytes;
         }
     }
 }
