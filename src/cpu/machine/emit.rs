@@ -883,7 +883,10 @@ impl<'d> Emitter<'d> {
         }
         self.asm.mov(Gpr::Rdi, FRAME);
         self.asm.leave_vectors();
+        // What is called expects the control word that every function does.
+        self.asm.load_control(Memory::at(FRAME, Frame::CONTROL));
         self.asm.call_register(Gpr::Rax);
+        self.asm.load_control(Memory::at(FRAME, Frame::OWN_CONTROL));
         for r in 0..self.form().registers() {
             let from = Source::Vector(Memory::at(FRAME, Frame::SAVED + i32::from(r) * bytes));
             self.asm.load(r, from);

@@ -513,6 +513,22 @@ impl Assembler {
         self.byte(0xd0 | (to as u8 & 7));
     }
 
+    /// Reads the floating-point control word from memory.
+    pub(super) fn load_control(&mut self, from: Memory) {
+        self.control(2, from);
+    }
+
+    /// Writes the floating-point control word to memory.
+    pub(super) fn store_control(&mut self, to: Memory) {
+        self.control(3, to);
+    }
+
+    fn control(&mut self, extension: u8, memory: Memory) {
+        self.byte(0x40 | memory.base as u8 >> 3);
+        self.code.extend([0x0f, 0xae]);
+        self.operand(extension, Source::Vector(memory), 1);
+    }
+
     pub(super) fn ret(&mut self) {
         self.byte(0xc3);
     }

@@ -13,6 +13,10 @@ pub(super) const CONSTANTS: i32 = 64;
 pub(super) const TABLES: i32 = 4096;
 /// Loop counters that have no register.
 pub(super) const CURSORS: usize = 16;
+/// All exceptions masked, round to nearest; and what makes arithmetic of tiny numbers as fast as any other.
+const DEFAULT_CONTROL: u32 = 0x1f80;
+const FLUSH_TO_ZERO: u32 = 0x8000;
+const DENORMALS_ARE_ZERO: u32 = 0x0040;
 /// Lanes of the widest vector.
 pub(super) const LANES: usize = 16;
 
@@ -55,6 +59,8 @@ pub(super) struct Frame {
     /// Bytes from a tile to the words of its restarts' numbers, and lanes of a vector.
     pub(super) words: usize,
     pub(super) lanes: usize,
+    /// Floating-point control words: the caller's, and the code's own, which takes subnormal numbers for 0 as GPUs do.
+    control: [u32; 2],
     cursors: [u64; CURSORS],
     value: Line,
     argument: Line,
@@ -85,6 +91,8 @@ impl Frame {
     pub(super) const MEND: i32 = offset_of!(Frame, mend) as i32;
     pub(super) const FUNCTION: i32 = offset_of!(Frame, function) as i32;
     pub(super) const MASK: i32 = offset_of!(Frame, mask) as i32;
+    pub(super) const CONTROL: i32 = offset_of!(Frame, control) as i32;
+    pub(super) const OWN_CONTROL: i32 = Self::CONTROL + 4;
     pub(super) const CURSOR: i32 = offset_of!(Frame, cursors) as i32;
     pub(super) const VALUE: i32 = offset_of!(Frame, value) as i32;
     pub(super) const ARGUMENT: i32 = offset_of!(Frame, argument) as i32;
@@ -117,6 +125,7 @@ impl Frame {
             key,
             words,
             lanes,
+            control: [0, DEFAULT_CONTROL | FLUSH_TO_ZERO | DENORMALS_ARE_ZERO],
             cursors: [0; CURSORS],
             value: Line::default(),
             argument: Line::default(),

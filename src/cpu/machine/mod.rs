@@ -11,6 +11,8 @@ mod encode;
 mod frame;
 mod interleave;
 mod lower;
+#[cfg(test)]
+mod tests;
 mod twins;
 
 use super::lane::Width;
@@ -186,6 +188,8 @@ fn write(
     }
     e.asm.add(Gpr::Rsp, -8);
     e.asm.mov(FRAME, Gpr::Rdi);
+    e.asm.store_control(frame(Frame::CONTROL));
+    e.asm.load_control(frame(Frame::OWN_CONTROL));
     e.asm.mov_load(SCRATCH, frame(Frame::SCRATCH));
     e.asm.mov_load(DATA, frame(Frame::DATA));
     e.asm.mov_load(HOST, frame(Frame::HOST));
@@ -297,6 +301,7 @@ fn write(
     e.asm.mov_store(frame(Frame::TILE), TILE);
     e.asm.mov_store(frame(Frame::HOST), HOST);
     e.asm.leave_vectors();
+    e.asm.load_control(frame(Frame::CONTROL));
     e.asm.add(Gpr::Rsp, 8);
     for register in kept.into_iter().rev() {
         e.asm.pop(register);
