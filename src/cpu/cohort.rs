@@ -328,10 +328,22 @@ fn settle<F: Lane>(
     let (dim, last) = (layout.dim, layout.last() * lanes);
     let (diverged, huge) = (F::of(DIVERGED), F::of(HUGE));
     let mut ended = 0;
+    // Most lanes have nothing to do with it: those are passed over in one sweep.
+    let never = F::of(f64::NEG_INFINITY);
+    let small = stopping.gradient.map_or(never, |g| F::of(g * g));
+    let goal = stopping.target.map_or(never, F::of);
+    let may = |lane: usize, rows: &[F]| {
+        let far = !(gradient[lane] <= huge) | !(parameter[lane] <= diverged);
+        let near = (stopping.gradient.is_some() && norm[lane] <= small) | (has_value && value[lane] <= goal);
+        far | near | (stopping.change.is_some() && step > 0 && rows[last + lane] == rows[last + lane])
+    };
     for word in 0..lanes.div_ceil(64) {
-        let mut left = layout.alive(rows, lanes)[word];
+        let first = 64 * word;
+        let rung =
+            (first..lanes.min(first + 64)).fold(0, |bits, lane| bits | u64::from(may(lane, rows)) << (lane - first));
+        let mut left = layout.alive(rows, lanes)[word] & rung;
         while left != 0 {
-            let lane = 64 * word + left.trailing_zeros() as usize;
+            let lane = first + left.trailing_zeros() as usize;
             left &= left - 1;
             let now = has_value.then(|| value[lane]);
             let norm = stopping.gradient.is_some().then(|| norm[lane]);
