@@ -12,16 +12,20 @@ use crate::cpu::CpuEngine;
 use crate::error::Error;
 use crate::fit::{BatchedFit, BatchedOutcome};
 use crate::gpu::{self, GpuEngine};
-use crate::outcome::{Batch, DeviceInfo, Event, Flow, Outcome, Progress, Summary, Timing};
+use crate::outcome::{Batch, DeviceInfo, Event, Flow, Outcome, Progress, Timing};
 use crate::plan::{Plan, Precision};
+use crate::quota;
+use crate::summary::Summary;
 use crate::surface::Surface;
 
 /// What an engine does; both do it with the same bits for every chunk and thread count.
 pub(crate) trait Backend {
     /// Where it runs.
     fn device(&self) -> DeviceInfo;
-    /// Descends, giving out batches by configuration and restart, in order.
-    fn descend(&self, plan: &Plan, receive: &mut dyn FnMut(Event) -> Flow) -> Result<Timing, Error>;
+    /// Descends, giving out batches by configuration and restart, in order; the trace of a restart comes after its batch
+    /// and before another chunk's. What a part took is added to `timing` when it is done, so that a run which is stopped
+    /// has told at least of its compiling.
+    fn descend(&self, plan: &Plan, timing: &mut Timing, receive: &mut dyn FnMut(Event) -> Flow) -> Result<(), Error>;
     /// Values and gradients at points, row-major.
     fn evaluate(&self, surface: &Surface, points: &[f64], precision: Precision) -> Result<Evaluated, Error>;
     /// How restarts are laid out for this plan: what `bench` prints.
@@ -154,12 +158,17 @@ impl Engine {
     /// As [`Engine::run`], and [`Error::Cancelled`] where `receive` says stop.
     pub fn stream(&self, plan: &Plan, mut receive: impl FnMut(&Event) -> Flow) -> Result<Outcome, Error> {
         let mut summary = Summary::new(plan);
-        let timing = self.backend.descend(plan, &mut |event| {
+        let mut timing = Timing::default();
+        let mut take = |event: Event| {
             if let Event::Batch(batch) = &event {
                 summary.add(batch);
             }
             receive(&event)
-        })?;
+        };
+        match plan.quota().is_none() {
+            true => self.backend.descend(plan, &mut timing, &mut take)?,
+            false => quota::descend(&*self.backend, plan, &mut timing, &mut take)?,
+        }
         Ok(summary.finish(self.device(), timing))
     }
 
