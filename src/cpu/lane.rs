@@ -123,6 +123,19 @@ impl Width {
         Width::Baseline
     }
 
+    /// Those that this machine has, the narrowest first.
+    #[cfg(test)]
+    pub(crate) fn all() -> Vec<Width> {
+        let mut all = vec![Width::Baseline];
+        #[cfg(target_arch = "x86_64")]
+        {
+            all.extend(is_x86_feature_detected!("avx2").then_some(Width::Avx2));
+            let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl");
+            all.extend(wide.then_some(Width::Avx512));
+        }
+        all
+    }
+
     /// As it is told to a person.
     pub(crate) fn name(self) -> &'static str {
         match self {

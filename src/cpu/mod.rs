@@ -14,3 +14,4 @@ pub(crate) use engine::{CpuEngine, KERNEL_LIMIT, LANES_MOST, lanes_for, lower, w
 pub(crate) use lane::{CHUNK, Width};
 pub(crate) use run::{Block, Given, Output, run};
 pub(crate) use tape::{Tape, compile};
+pub(crate) use vector::{Vectorised, vectorised};
