@@ -8,6 +8,7 @@
 //! # Ok::<(), catchment::Error>(())
 //! ```
 
+use crate::auto::{self, AutoChoice};
 use crate::cpu::CpuEngine;
 use crate::error::Error;
 use crate::fit::{BatchedFit, BatchedOutcome};
@@ -46,7 +47,8 @@ pub struct Evaluated {
 /// Which device to run on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The best real GPU, else the CPU; a software GPU only where `CATCHMENT_GPU=require`.
+    /// The best real GPU, else the CPU; a software GPU only where `CATCHMENT_GPU=require`. For a plan
+    /// ([`Engine::open_for`]) the faster of the two.
     #[default]
     Auto,
     /// The CPU engine.
@@ -113,6 +115,35 @@ impl Engine {
                 Ok("require") => GpuEngine::best(true).map(gpu),
                 _ => Ok(GpuEngine::best(false).map_or_else(|_| cpu(), gpu)),
             },
+        }
+    }
+
+    /// Opens a device for one plan. [`DeviceChoice::Auto`] takes the engine that is predicted to be done first, from a few
+    /// milliseconds of the plan itself, and says why; a run shorter than the opening of a GPU opens none. Without
+    /// `CATCHMENT_GPU=require` a software GPU is never taken.
+    ///
+    /// # Errors
+    /// As [`Engine::open`] and [`Engine::run`].
+    pub fn open_for(choice: &DeviceChoice, threads: usize, plan: &Plan) -> Result<(Engine, Option<AutoChoice>), Error> {
+        if *choice != DeviceChoice::Auto {
+            return Ok((Engine::open(choice, threads)?, None));
+        }
+        let cpu = CpuEngine::new(threads);
+        match std::env::var("CATCHMENT_GPU").as_deref() {
+            Ok("off") => Ok((Engine { backend: Box::new(cpu) }, Some(AutoChoice::Off))),
+            Ok("require") if plan.precision() == Precision::F32 => {
+                Ok((Engine::open(choice, threads)?, Some(AutoChoice::Required)))
+            }
+            _ => {
+                let cores =
+                    if threads > 0 { threads } else { std::thread::available_parallelism().map_or(1, usize::from) };
+                let (why, gpu) = auto::choose(&cpu, cores as u64, plan, || GpuEngine::best(false).ok())?;
+                let backend: Box<dyn Backend> = match gpu {
+                    Some(gpu) => Box::new(gpu),
+                    None => Box::new(cpu),
+                };
+                Ok((Engine { backend }, Some(why)))
+            }
         }
     }
 

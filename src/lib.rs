@@ -17,6 +17,9 @@
 //! ```
 #![warn(missing_docs)]
 
+mod auto;
+#[doc(hidden)]
+pub mod bench;
 pub mod catalog;
 mod cpu;
 mod engine;
@@ -40,6 +43,7 @@ mod summary;
 mod surface;
 pub mod table;
 
+pub use auto::AutoChoice;
 pub use engine::{DeviceChoice, Engine, Evaluated};
 pub use error::{DeviceProblem, DimensionRule, Error};
 pub use gpu::{Device, DeviceLimits, devices, fit_wgsl, wgsl};

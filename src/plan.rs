@@ -488,6 +488,15 @@ impl Plan {
         Some(plan)
     }
 
+    /// The first configuration alone, with so many restarts and steps and nothing recorded: for measuring.
+    pub(crate) fn slice(&self, restarts: u64, steps: u64) -> Plan {
+        let mut plan = self.alone(0, None).unwrap_or_else(|| self.clone());
+        (plan.builder.restarts, plan.builder.steps) = (restarts, steps);
+        plan.builder.trace = Trace::default();
+        plan.builder.points = false;
+        plan
+    }
+
     /// How each step sees the surface's table, where it does not see all of it.
     pub fn batch(&self) -> Option<Minibatch> {
         self.builder.batch

@@ -183,8 +183,8 @@ fn look<T: Real>(values: &[T], begin: u64, (minimum, tolerance): (f64, f64), sum
     }
     let mut groups = rest.chunks_exact(SIDES);
     for group in &mut groups {
-        for side in 0..SIDES {
-            one(side, group[side], sums);
+        for (side, &value) in group.iter().enumerate() {
+            one(side, value, sums);
         }
     }
     for (side, &value) in groups.remainder().iter().enumerate() {

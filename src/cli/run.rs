@@ -142,7 +142,7 @@ pub fn act(args: &RunArgs, terminal: &Terminal) -> Result<(), Failure> {
     let began = Instant::now();
     let plan = args.plan(terminal)?;
     let [results, trace] = args.open_files()?;
-    let engine = args.device.open()?;
+    let engine = args.device.open_for(&plan, terminal)?;
     let record = files::record(&plan, &engine.device());
     let begin = |file: Option<Opened>, layout| file.map(|file| file.begin(layout, &record)).transpose();
     let files = Files { results: begin(results, Layout::results(&plan))?, trace: begin(trace, Layout::trace(&plan))? };

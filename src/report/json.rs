@@ -381,4 +381,6 @@ pub struct BenchResult {
     pub median_s: f64,
     /// By the median.
     pub coordinate_steps_per_s: f64,
+    /// That speed by the first device's, for the same work; null for the first.
+    pub ratio: Option<f64>,
 }
