@@ -74,7 +74,7 @@ impl fmt::Display for AutoChoice {
             AutoChoice::Required => write!(f, "auto: gpu, as CATCHMENT_GPU=require asks"),
             AutoChoice::Double => write!(f, "auto: cpu, where double precision runs"),
             AutoChoice::Small { cpu } => write!(f, "auto: cpu, {} predicted, opening a GPU costs more", Seconds(cpu)),
-            AutoChoice::NoGpu { cpu } => write!(f, "auto: cpu, {} predicted, and there is no GPU", Seconds(cpu)),
+            AutoChoice::NoGpu { cpu } => write!(f, "auto: cpu, {} predicted, and there is no GPU for it", Seconds(cpu)),
             AutoChoice::Measured { cpu, gpu } if gpu < cpu => {
                 write!(f, "auto: gpu, {} predicted, {} on the CPU", Seconds(gpu), Seconds(cpu))
             }
@@ -190,7 +190,7 @@ mod tests {
         for (cpu, gpu, choice, line) in [
             (0.003, None, false, "auto: cpu, 3 ms predicted, opening a GPU costs more"),
             (1e-5, Some(1e-9), false, "auto: cpu, under 1 ms predicted, opening a GPU costs more"),
-            (12.3, None, false, "auto: cpu, 12 s predicted, and there is no GPU"),
+            (12.3, None, false, "auto: cpu, 12 s predicted, and there is no GPU for it"),
             (12.3, Some(0.4), true, "auto: gpu, 400 ms predicted, 12 s on the CPU"),
             (1.24, Some(3.0), false, "auto: cpu, 1.2 s predicted, 3.0 s on the GPU"),
         ] {

@@ -243,9 +243,14 @@ impl DeviceArgs {
         self.fitting(engine)
     }
 
-    /// Opens the device.
-    pub fn open(&self) -> Result<Engine, Failure> {
-        self.fitting(Engine::open(&self.choice()?, self.thread_count()?)?)
+    /// Opens the device; for little work `auto` looks for no GPU, unless `CATCHMENT_GPU=require` asks for one.
+    pub fn open(&self, little: bool) -> Result<Engine, Failure> {
+        let required = std::env::var("CATCHMENT_GPU").is_ok_and(|asked| asked == "require");
+        let choice = match self.choice()? {
+            DeviceChoice::Auto if little && !required => DeviceChoice::Cpu,
+            other => other,
+        };
+        self.fitting(Engine::open(&choice, self.thread_count()?)?)
     }
 
     /// Double precision goes to the CPU, unless a GPU was asked for by name.

@@ -50,7 +50,7 @@ pub struct Places {
     cells: Vec<Hit>,
     /// The lowest point of each cell, one after the other.
     points: Vec<f64>,
-    /// Open addressing with linear probing: 1 + the number of a cell, or 0; at least twice as many as cells.
+    /// Open addressing with linear probing: 1 + the number of a cell, or 0; at least four times as many as cells.
     slots: Vec<u32>,
     limit: usize,
     elsewhere: u64,
@@ -149,7 +149,7 @@ impl Places {
                     self.cells.push(Hit { cell, hits: 1, value });
                     self.points.extend((0..dim).map(x));
                     self.slots[slot] = self.cells.len() as u32;
-                    if 2 * self.cells.len() > self.slots.len() {
+                    if 4 * self.cells.len() > self.slots.len() {
                         self.grow();
                     }
                     return;

@@ -22,7 +22,7 @@ impl Speeds<'_> {
         }
     }
 
-    /// The picture. What all lines have in common stands below the title, the rest in the legend; with two devices, each
+    /// The picture. What all lines have in common and the devices stand below the title, the rest in the legend; with two devices, each
     /// kind of work has a colour, and the second device's line is dashed.
     pub fn picture(&self) -> Picture {
         let results = self.0;
@@ -63,6 +63,11 @@ impl Speeds<'_> {
         if let Some(first) = results.first().filter(|first| results.iter().all(|r| r.steps == first.steps)) {
             about += &format!("{}{} steps", if about.is_empty() { "" } else { ", " }, count(first.steps));
         }
+        let mut named: Vec<String> = Vec::new();
+        for r in results {
+            number(&mut named, &format!("{} {}", r.device.kind.to_uppercase(), r.device.name));
+        }
+        about += &format!("; {}", named.join(", "));
         Chart::new("Speed against the number of restarts").subtitle(&about).panel(panel, 1.0).draw()
     }
 }
@@ -109,14 +114,16 @@ mod tests {
         let two: Vec<BenchResult> =
             ["cpu", "gpu"].into_iter().flat_map(|kind| [100, 10_000].map(|n| result("sphere", kind, n))).collect();
         let svg = Speeds(&two).picture().svg();
-        for words in [">CPU<", ">GPU<", ">sphere, 10 dimensions, adam(lr=0.1), 200 steps<", ">restarts<"] {
+        for words in
+            [">CPU<", ">GPU<", ">sphere, 10 dimensions, adam(lr=0.1), 200 steps; CPU a cpu, GPU a gpu<", ">restarts<"]
+        {
             assert!(svg.contains(words), "no {words} in {svg}");
         }
         assert!(!svg.contains("dasharray"));
         let four: Vec<BenchResult> =
             two.into_iter().chain([result("ackley", "gpu", 5), result("ackley", "cpu", 5)]).collect();
         let svg = Speeds(&four).picture().svg();
-        for words in [">sphere, CPU<", ">ackley, GPU<", ">10 dimensions, adam(lr=0.1), 200 steps<"] {
+        for words in [">sphere, CPU<", ">ackley, GPU<", ">10 dimensions, adam(lr=0.1), 200 steps; CPU"] {
             assert!(svg.contains(words), "no {words} in {svg}");
         }
         assert!(svg.contains("dasharray"));

@@ -18,6 +18,11 @@ fn written(path: &Path, option: &str, args: &[&str]) -> Vec<String> {
     std::fs::read_to_string(path).unwrap().lines().skip(1).map(str::to_owned).collect()
 }
 
+/// Whether this run of the tests has a GPU, if only a software one.
+fn gpu_required() -> bool {
+    std::env::var("CATCHMENT_GPU").is_ok_and(|wanted| wanted == "require")
+}
+
 /// Numbers of the restarts of a configuration.
 fn restarts(lines: &[String], configuration: &str) -> Vec<u64> {
     let own = lines.iter().map(|l| row(l)).filter(|cells| cells[0] == configuration);
@@ -48,7 +53,7 @@ fn the_prefix_is_the_same_for_every_chunk_thread_and_device() {
     {
         assert_eq!(whole, of(&[&CPU[..], change].concat()), "{change:?}");
     }
-    if std::env::var("CATCHMENT_GPU").is_ok_and(|wanted| wanted == "require") {
+    if gpu_required() {
         for chunk in ["64", "1000"] {
             let mut run =
                 catchment(&[&RUN[..], &quota, &["--device", "gpu", "--chunk", chunk, "--force", "--out"]].concat());
@@ -116,20 +121,26 @@ fn the_first_of_two_quotas_ends_a_run_and_a_target_is_what_is_found() {
 fn a_trace_obeys_the_cut() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("way.csv");
-    for chunk in ["10", "1000"] {
-        let lines = written(
-            &path,
-            "--trace",
-            &["--found", "2", "--trace-steps", "0,300", "--trace-restarts", "1e6", "--device", "cpu", "--chunk", chunk],
-        );
-        let ends = document(&[&RUN[..], &CPU, &["--found", "2"]].concat());
+    let ends = document(&[&RUN[..], &CPU, &["--found", "2"]].concat());
+    let check = |lines: &[String], of: &str| {
         for id in [0, 1] {
-            let mut traced = restarts(&lines, &id.to_string());
-            assert_eq!(traced.len() as u64, 2 * ends["configurations"][id]["restarts"].as_u64().unwrap());
+            let mut traced = restarts(lines, &id.to_string());
+            assert_eq!(traced.len() as u64, 2 * ends["configurations"][id]["restarts"].as_u64().unwrap(), "{of}");
             traced.sort_unstable();
             traced.dedup();
-            assert_eq!(traced, (0..traced.len() as u64).collect::<Vec<u64>>());
+            assert_eq!(traced, (0..traced.len() as u64).collect::<Vec<u64>>(), "{of}");
         }
+    };
+    let trace = ["--found", "2", "--trace-steps", "0,300", "--trace-restarts", "1e6"];
+    for chunk in ["10", "1000"] {
+        check(&written(&path, "--trace", &[&trace[..], &CPU, &["--chunk", chunk]].concat()), chunk);
+    }
+    if gpu_required() {
+        let options = ["--device", "gpu", "--chunk", "10", "--force", "--trace", path.to_str().unwrap()];
+        let mut run = catchment(&[&RUN[..], &trace, &options].concat());
+        assert!(run.env("CATCHMENT_GPU", "require").output().unwrap().status.success());
+        let text = std::fs::read_to_string(&path).unwrap();
+        check(&text.lines().skip(1).map(str::to_owned).collect::<Vec<String>>(), "GPU");
     }
 }
 
