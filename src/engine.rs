@@ -8,20 +8,25 @@
 //! # Ok::<(), catchment::Error>(())
 //! ```
 
+use crate::auto::{self, AutoChoice};
 use crate::cpu::CpuEngine;
 use crate::error::Error;
 use crate::fit::{BatchedFit, BatchedOutcome};
 use crate::gpu::{self, GpuEngine};
-use crate::outcome::{Batch, DeviceInfo, Event, Flow, Outcome, Progress, Summary, Timing};
+use crate::outcome::{Batch, DeviceInfo, Event, Flow, Outcome, Progress, Timing};
 use crate::plan::{Plan, Precision};
+use crate::quota;
+use crate::summary::Summary;
 use crate::surface::Surface;
 
 /// What an engine does; both do it with the same bits for every chunk and thread count.
 pub(crate) trait Backend {
     /// Where it runs.
     fn device(&self) -> DeviceInfo;
-    /// Descends, giving out batches by configuration and restart, in order.
-    fn descend(&self, plan: &Plan, receive: &mut dyn FnMut(Event) -> Flow) -> Result<Timing, Error>;
+    /// Descends, giving out batches by configuration and restart, in order; the trace of a restart comes after its batch
+    /// and before another chunk's. What a part took is added to `timing` when it is done, so that a run which is stopped
+    /// has told at least of its compiling.
+    fn descend(&self, plan: &Plan, timing: &mut Timing, receive: &mut dyn FnMut(Event) -> Flow) -> Result<(), Error>;
     /// Values and gradients at points, row-major.
     fn evaluate(&self, surface: &Surface, points: &[f64], precision: Precision) -> Result<Evaluated, Error>;
     /// How restarts are laid out for this plan: what `bench` prints.
@@ -42,7 +47,8 @@ pub struct Evaluated {
 /// Which device to run on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The best real GPU, else the CPU; a software GPU only where `CATCHMENT_GPU=require`.
+    /// The best real GPU, else the CPU; a software GPU only where `CATCHMENT_GPU=require`. For a plan
+    /// ([`Engine::open_for`]) the faster of the two.
     #[default]
     Auto,
     /// The CPU engine.
@@ -112,6 +118,35 @@ impl Engine {
         }
     }
 
+    /// Opens a device for one plan. [`DeviceChoice::Auto`] takes the engine that is predicted to be done first, from a few
+    /// milliseconds of the plan itself, and says why; a run shorter than the opening of a GPU opens none. Without
+    /// `CATCHMENT_GPU=require` a software GPU is never taken.
+    ///
+    /// # Errors
+    /// As [`Engine::open`] and [`Engine::run`].
+    pub fn open_for(choice: &DeviceChoice, threads: usize, plan: &Plan) -> Result<(Engine, Option<AutoChoice>), Error> {
+        if *choice != DeviceChoice::Auto {
+            return Ok((Engine::open(choice, threads)?, None));
+        }
+        let cpu = CpuEngine::new(threads);
+        match std::env::var("CATCHMENT_GPU").as_deref() {
+            Ok("off") => Ok((Engine { backend: Box::new(cpu) }, Some(AutoChoice::Off))),
+            Ok("require") if plan.precision() == Precision::F32 => {
+                Ok((Engine::open(choice, threads)?, Some(AutoChoice::Required)))
+            }
+            _ => {
+                let cores =
+                    if threads > 0 { threads } else { std::thread::available_parallelism().map_or(1, usize::from) };
+                let (why, gpu) = auto::choose(&cpu, cores as u64, plan, || GpuEngine::best(false).ok())?;
+                let backend: Box<dyn Backend> = match gpu {
+                    Some(gpu) => Box::new(gpu),
+                    None => Box::new(cpu),
+                };
+                Ok((Engine { backend }, Some(why)))
+            }
+        }
+    }
+
     /// Where it runs.
     pub fn device(&self) -> DeviceInfo {
         self.backend.device()
@@ -155,12 +190,17 @@ impl Engine {
     /// As [`Engine::run`], and [`Error::Cancelled`] where `receive` says stop.
     pub fn stream(&self, plan: &Plan, mut receive: impl FnMut(&Event) -> Flow) -> Result<Outcome, Error> {
         let mut summary = Summary::new(plan);
-        let timing = self.backend.descend(plan, &mut |event| {
+        let mut timing = Timing::default();
+        let mut take = |event: Event| {
             if let Event::Batch(batch) = &event {
                 summary.add(batch);
             }
             receive(&event)
-        })?;
+        };
+        match plan.quota().is_none() {
+            true => self.backend.descend(plan, &mut timing, &mut take)?,
+            false => quota::descend(&*self.backend, plan, &mut timing, &mut take)?,
+        }
         Ok(summary.finish(self.device(), timing))
     }
 

@@ -161,6 +161,14 @@ pub enum Error {
         /// What it must be.
         expected: &'static str,
     },
+    /// Restarts to find, and nothing that tells which are found.
+    #[error(
+        "no minimum of `{surface}` is known, so nothing tells which restarts are found: say from which value on (on the command line `--target VALUE`)"
+    )]
+    NothingToFind {
+        /// The surface.
+        surface: String,
+    },
     /// A hyperparameter whose value is not finite.
     #[error("hyperparameter `{name}` of `{optimizer}` is {value} at step {step}")]
     HyperNotFinite {
@@ -289,6 +297,7 @@ impl Error {
             | Error::BindCount { .. }
             | Error::BatchSize { .. }
             | Error::Setting { .. }
+            | Error::NothingToFind { .. }
             | Error::HyperNotFinite { .. }
             | Error::PrecisionOnGpu => 2,
             Error::TableWidth { .. } | Error::TableSize { .. } | Error::MatrixSize { .. } => 65,

@@ -17,6 +17,9 @@
 //! ```
 #![warn(missing_docs)]
 
+mod auto;
+#[doc(hidden)]
+pub mod bench;
 pub mod catalog;
 mod cpu;
 mod engine;
@@ -30,21 +33,27 @@ pub mod language;
 pub mod optimizer;
 mod outcome;
 mod plan;
+mod quantiles;
+mod quota;
 pub mod random;
 #[cfg(feature = "report")]
 pub mod report;
 pub mod step;
+mod summary;
 mod surface;
 pub mod table;
 
+pub use auto::AutoChoice;
 pub use engine::{DeviceChoice, Engine, Evaluated};
 pub use error::{DeviceProblem, DimensionRule, Error};
 pub use gpu::{Device, DeviceLimits, devices, fit_wgsl, wgsl};
 pub use outcome::{
     Batch, Best, Column, ConfigurationOutcome, DeviceInfo, Event, Flow, Outcome, Progress, Quantiles, Status, Success,
-    Summary, Timing, TraceBatch, wilson,
+    Timing, TraceBatch, wilson,
 };
 pub use plan::{Minibatch, Plan, PlanBuilder, Precision, Program, Stopping, Trace};
+pub use quota::Quota;
 pub use step::Bounds;
+pub use summary::Summary;
 pub use surface::{Bind, Given, KnownMinimum, MAX_DIM, Rows, Surface, SurfaceText};
 pub use table::{Table, TableError};

@@ -1,7 +1,5 @@
 //! What came out of a run: batches of finished restarts as columns, and their summary.
 
-use crate::plan::{Plan, Precision};
-
 /// Numbers of one precision.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Column {
@@ -36,6 +34,20 @@ impl Column {
     /// All entries.
     pub fn iter(&self) -> impl Iterator<Item = f64> + '_ {
         (0..self.len()).map(|i| self.at(i))
+    }
+
+    /// Keeps the entries at these places of each of the `rows` that the column is made of.
+    fn keep(&mut self, rows: usize, places: &[usize]) {
+        fn kept<T: Copy>(all: &[T], rows: usize, places: &[usize]) -> Vec<T> {
+            let length = all.len() / rows.max(1);
+            (0..rows).flat_map(|row| places.iter().map(move |&place| all[row * length + place])).collect()
+        }
+        if !self.is_empty() {
+            match self {
+                Column::F32(v) => *v = kept(v, rows, places),
+                Column::F64(v) => *v = kept(v, rows, places),
+            }
+        }
     }
 }
 
@@ -114,6 +126,20 @@ impl Batch {
         self.steps.is_empty()
     }
 
+    /// Cuts off all restarts but the first `count`.
+    pub(crate) fn truncate(&mut self, count: usize) {
+        if count >= self.len() {
+            return;
+        }
+        let first: Vec<usize> = (0..count).collect();
+        for column in [&mut self.value, &mut self.gradient_norm, &mut self.start_value] {
+            column.keep(1, &first);
+        }
+        self.x.keep(self.dim, &first);
+        self.steps.truncate(count);
+        self.status.truncate(count);
+    }
+
     /// The final point of the batch's restart `r`.
     pub fn point(&self, r: usize) -> Vec<f64> {
         (0..self.dim).map(|i| self.x.at(i * self.len() + r)).collect()
@@ -135,6 +161,20 @@ pub struct TraceBatch {
     pub gradient_norm: Column,
     /// Points, coordinate-major.
     pub x: Column,
+}
+
+impl TraceBatch {
+    /// Drops the restarts from number `end` on.
+    pub(crate) fn keep_below(&mut self, end: u64) {
+        let count = self.restarts.len();
+        let kept: Vec<usize> = (0..count).filter(|&r| self.restarts[r] < end).collect();
+        if kept.len() < count {
+            self.x.keep(self.x.len() / count, &kept);
+            self.value.keep(1, &kept);
+            self.gradient_norm.keep(1, &kept);
+            self.restarts.retain(|&restart| restart < end);
+        }
+    }
 }
 
 /// What an engine gives out while it runs.
@@ -236,6 +276,10 @@ pub struct Success {
 /// The summary of one configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConfigurationOutcome {
+    /// How many restarts it had: the plan's, or fewer where a [`Quota`](crate::Quota) was met before.
+    pub restarts: u64,
+    /// Whether the plan's quota was met; `None` where it has none.
+    pub quota_met: Option<bool>,
     /// How many restarts ended how, in the order of [`Status::ALL`].
     pub status: [u64; 6],
     /// The lowest finite final value; `None` where there is none.
@@ -290,143 +334,4 @@ pub fn wilson(count: u64, total: u64) -> [f64; 2] {
     let lo = if count == 0 { 0.0 } else { (centre - half).max(0.0) };
     let hi = if count == total { 1.0 } else { (centre + half).min(1.0) };
     [lo, hi]
-}
-
-/// Gathers batches into a summary. Values are kept (4 or 8 bytes a restart) for exact quantiles.
-#[derive(Debug)]
-pub struct Summary {
-    dim: usize,
-    minimum: Option<f64>,
-    tolerance: f64,
-    parts: Vec<Part>,
-}
-
-#[derive(Debug)]
-struct Part {
-    status: [u64; 6],
-    best: Option<Best>,
-    values: Column,
-    sum: f64,
-    success: u64,
-    steps: u64,
-    max_steps: u64,
-    restarts: u64,
-}
-
-impl Summary {
-    /// An empty summary of a plan.
-    pub fn new(plan: &Plan) -> Summary {
-        let values = || match plan.precision() {
-            Precision::F32 => Column::F32(Vec::new()),
-            Precision::F64 => Column::F64(Vec::new()),
-        };
-        let part = || Part {
-            status: [0; 6],
-            best: None,
-            values: values(),
-            sum: 0.0,
-            success: 0,
-            steps: 0,
-            max_steps: 0,
-            restarts: 0,
-        };
-        Summary {
-            dim: plan.surface().dim() as usize,
-            minimum: plan.surface().minima().first().map(|m| m.value),
-            tolerance: plan.success(),
-            parts: plan.configurations().iter().map(|_| part()).collect(),
-        }
-    }
-
-    /// Adds a batch. The first of equal values is the best, so batches come in order.
-    pub fn add(&mut self, batch: &Batch) {
-        let part = &mut self.parts[batch.configuration];
-        let mut best: Option<(f64, usize)> = None;
-        for r in 0..batch.len() {
-            part.status[batch.status[r] as usize - 1] += 1;
-            part.steps += u64::from(batch.steps[r]);
-            part.max_steps = part.max_steps.max(u64::from(batch.steps[r]));
-            let value = batch.value.at(r);
-            if !value.is_finite() {
-                continue;
-            }
-            part.sum += value;
-            match (&mut part.values, &batch.value) {
-                (Column::F32(all), Column::F32(new)) => all.push(new[r]),
-                (Column::F64(all), _) => all.push(value),
-                (Column::F32(all), _) => all.push(value as f32),
-            }
-            if self.minimum.is_some_and(|m| (value - m).abs() <= self.tolerance) {
-                part.success += 1;
-            }
-            if best.is_none_or(|b| value < b.0) {
-                best = Some((value, r));
-            }
-        }
-        part.restarts += batch.len() as u64;
-        if let Some((value, r)) = best
-            && part.best.as_ref().is_none_or(|b| value < b.value)
-        {
-            let x = if batch.x.is_empty() { Vec::new() } else { batch.point(r) };
-            part.best = Some(Best { value, restart: batch.first + r as u64, x });
-        }
-    }
-
-    /// The outcome.
-    pub fn finish(self, device: DeviceInfo, timing: Timing) -> Outcome {
-        let (dim, minimum, tolerance) = (self.dim, self.minimum, self.tolerance);
-        let mut coordinate_steps = 0.0;
-        let configurations = self
-            .parts
-            .into_iter()
-            .map(|mut part| {
-                coordinate_steps += part.steps as f64 * dim as f64;
-                let total = part.restarts;
-                let success = minimum.map(|_| Success {
-                    tolerance,
-                    count: part.success,
-                    fraction: part.success as f64 / total.max(1) as f64,
-                    interval: wilson(part.success, total),
-                });
-                ConfigurationOutcome {
-                    status: part.status,
-                    best: part.best,
-                    value: quantiles(&mut part.values, part.sum),
-                    success,
-                    mean_steps: part.steps as f64 / total.max(1) as f64,
-                    max_steps: part.max_steps,
-                    evaluations: part.steps + total,
-                }
-            })
-            .collect();
-        Outcome { configurations, device, timing, coordinate_steps }
-    }
-}
-
-/// Quantiles by linear interpolation between order statistics (type 7 of Hyndman and Fan 1996).
-fn quantiles(values: &mut Column, sum: f64) -> Option<Quantiles> {
-    if values.is_empty() {
-        return None;
-    }
-    match values {
-        Column::F32(v) => v.sort_unstable_by(f32::total_cmp),
-        Column::F64(v) => v.sort_unstable_by(f64::total_cmp),
-    }
-    let last = values.len() - 1;
-    let at = |p: f64| {
-        let position = p * last as f64;
-        let (low, part) = (position.floor() as usize, position.fract());
-        let (a, b) = (values.at(low), values.at((low + 1).min(last)));
-        if part == 0.0 { a } else { a + part * (b - a) }
-    };
-    Some(Quantiles {
-        min: at(0.0),
-        q05: at(0.05),
-        q25: at(0.25),
-        q50: at(0.5),
-        q75: at(0.75),
-        q95: at(0.95),
-        max: at(1.0),
-        mean: sum / values.len() as f64,
-    })
 }

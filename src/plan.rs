@@ -14,6 +14,7 @@
 use crate::error::Error;
 use crate::graph::{Node, NodeId, simplify};
 use crate::optimizer::{Chain, Configuration, HyperValue, configurations};
+use crate::quota::Quota;
 use crate::random::{RowDraws, Sampler, Starts};
 use crate::step::{Bounds, Evaluation, Step, StepNeeds, compose};
 use crate::surface::Surface;
@@ -77,6 +78,7 @@ pub struct PlanBuilder {
     trace: Trace,
     points: bool,
     batch: Option<Minibatch>,
+    quota: Quota,
 }
 
 /// Steps that see a few rows of the surface's table each: minibatches.
@@ -196,6 +198,12 @@ impl PlanBuilder {
         self
     }
 
+    /// Goes on with new starts until this is met (default: all restarts run). The number of restarts is then an upper bound.
+    pub fn quota(mut self, quota: Quota) -> Self {
+        self.quota = quota;
+        self
+    }
+
     /// Checks everything.
     ///
     /// # Errors
@@ -215,6 +223,7 @@ impl PlanBuilder {
         if self.chunk == Some(0) {
             return setting("the chunk", 0.0, "at least 1 restart");
         }
+        self.check_quota()?;
         let least = |name, value: Option<f64>, low: f64, expected| match value {
             Some(v) if !v.is_finite() || v < low => Err(Error::Setting { name, value: v, expected }),
             _ => Ok(()),
@@ -290,6 +299,18 @@ impl PlanBuilder {
 }
 
 impl PlanBuilder {
+    fn check_quota(&self) -> Result<(), Error> {
+        let zero = |name, expected| Err(Error::Setting { name, value: 0.0, expected });
+        match self.quota {
+            Quota { found: Some(0), .. } => zero("the number of restarts to find", "at least 1"),
+            Quota { budget: Some(0), .. } => zero("the budget", "at least 1 step"),
+            Quota { found: Some(_), .. } if self.stopping.target.is_none() && self.surface.minima().is_empty() => {
+                Err(Error::NothingToFind { surface: self.surface.name().to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn check_batch(&self) -> Result<(), Error> {
         let (Some(batch), table) = (self.batch, self.surface.table()) else { return Ok(()) };
         let Some(table) = table else {
@@ -360,6 +381,7 @@ impl Plan {
             trace: Trace::default(),
             points: true,
             batch: None,
+            quota: Quota::default(),
         }
     }
 
@@ -446,6 +468,33 @@ impl Plan {
     /// Whether final points are given out.
     pub fn points(&self) -> bool {
         self.builder.points
+    }
+
+    /// What ends a configuration before its last restart.
+    pub fn quota(&self) -> Quota {
+        self.builder.quota
+    }
+
+    /// One configuration of it, as number 0 of a plan without a quota; `chunk` stands where the caller says none.
+    pub(crate) fn alone(&self, number: usize, chunk: Option<u64>) -> Option<Plan> {
+        let program = self.programs.iter().find(|p| p.configurations.contains(&number))?;
+        let mut plan = Plan {
+            configurations: vec![self.configurations.get(number)?.clone()],
+            programs: vec![Program { configurations: vec![0], ..program.clone() }],
+            ..self.clone()
+        };
+        plan.builder.quota = Quota::default();
+        plan.builder.chunk = plan.builder.chunk.or(chunk);
+        Some(plan)
+    }
+
+    /// The first configuration alone, with so many restarts and steps and nothing recorded: for measuring.
+    pub(crate) fn slice(&self, restarts: u64, steps: u64) -> Plan {
+        let mut plan = self.alone(0, None).unwrap_or_else(|| self.clone());
+        (plan.builder.restarts, plan.builder.steps) = (restarts, steps);
+        plan.builder.trace = Trace::default();
+        plan.builder.points = false;
+        plan
     }
 
     /// How each step sees the surface's table, where it does not see all of it.

@@ -6,6 +6,8 @@ mod documents;
 mod files;
 #[path = "cli/mistakes.rs"]
 mod mistakes;
+#[path = "cli/quota.rs"]
+mod quota;
 #[path = "cli/tables.rs"]
 mod tables;
 

@@ -3,7 +3,9 @@
 use super::{Failure, Terminal};
 use catchment::random::Domain;
 use catchment::table::read_matrix;
-use catchment::{Bind, DeviceChoice, DimensionRule, Engine, Error, Given, MAX_DIM, Precision, Surface, SurfaceText};
+use catchment::{
+    Bind, DeviceChoice, DimensionRule, Engine, Error, Given, MAX_DIM, Plan, Precision, Surface, SurfaceText,
+};
 use clap::{Args, ColorChoice, ValueEnum};
 use std::path::PathBuf;
 
@@ -232,23 +234,47 @@ impl DeviceArgs {
         }
     }
 
-    /// Opens the device. Double precision goes to the CPU, unless a GPU was asked for by name.
-    pub fn open(&self) -> Result<Engine, Failure> {
-        let double = self.precision() == Precision::F64;
-        let choice = match DeviceChoice::parse(&self.device) {
-            DeviceChoice::Auto if double => DeviceChoice::Cpu,
-            DeviceChoice::Gpu if double => return Err(Error::PrecisionOnGpu.into()),
+    /// Opens the device for a plan, and tells with `-v` why `auto` took it.
+    pub fn open_for(&self, plan: &Plan, terminal: &Terminal) -> Result<Engine, Failure> {
+        let (engine, why) = Engine::open_for(&self.choice()?, self.thread_count()?, plan)?;
+        if let Some(why) = why.filter(|_| terminal.verbose) {
+            terminal.note(why);
+        }
+        self.fitting(engine)
+    }
+
+    /// Opens the device; for little work `auto` looks for no GPU, unless `CATCHMENT_GPU=require` asks for one.
+    pub fn open(&self, little: bool) -> Result<Engine, Failure> {
+        let required = std::env::var("CATCHMENT_GPU").is_ok_and(|asked| asked == "require");
+        let choice = match self.choice()? {
+            DeviceChoice::Auto if little && !required => DeviceChoice::Cpu,
             other => other,
         };
-        let threads = match self.threads {
+        self.fitting(Engine::open(&choice, self.thread_count()?)?)
+    }
+
+    /// Double precision goes to the CPU, unless a GPU was asked for by name.
+    fn choice(&self) -> Result<DeviceChoice, Failure> {
+        let double = self.precision() == Precision::F64;
+        match DeviceChoice::parse(&self.device) {
+            DeviceChoice::Auto if double => Ok(DeviceChoice::Cpu),
+            DeviceChoice::Gpu if double => Err(Error::PrecisionOnGpu.into()),
+            other => Ok(other),
+        }
+    }
+
+    fn thread_count(&self) -> Result<usize, Failure> {
+        match self.threads {
             Some(Count(n)) if !(1..=1024).contains(&n) => {
                 let setting = ("the number of threads", n as f64, "between 1 and 1024");
-                return Err(Error::Setting { name: setting.0, value: setting.1, expected: setting.2 }.into());
+                Err(Error::Setting { name: setting.0, value: setting.1, expected: setting.2 }.into())
             }
-            given => given.map_or(0, |n| n.0 as usize),
-        };
-        let engine = Engine::open(&choice, threads)?;
-        if double && engine.device().kind == "gpu" {
+            given => Ok(given.map_or(0, |n| n.0 as usize)),
+        }
+    }
+
+    fn fitting(&self, engine: Engine) -> Result<Engine, Failure> {
+        if self.precision() == Precision::F64 && engine.device().kind == "gpu" {
             return Err(Error::PrecisionOnGpu.into());
         }
         Ok(engine)

@@ -49,6 +49,9 @@ const PIECE: usize = 1 << 16;
 /// Columns of derivatives that the text shows at most.
 const MOST_COLUMNS: usize = 12;
 
+/// Coordinates, times rows of the table, that the CPU has evaluated before a GPU is open.
+const LITTLE: usize = 2_000_000;
+
 /// Parse → evaluate → report.
 pub fn act(args: &EvalArgs, terminal: &Terminal) -> Result<(), Failure> {
     let points = points::read(&args.points)?;
@@ -62,7 +65,9 @@ pub fn act(args: &EvalArgs, terminal: &Terminal) -> Result<(), Failure> {
         _ => Err(Failure::OutputForm { path: path.clone(), forms: ".csv" }),
     });
     let file = file.transpose()?;
-    let engine = args.device.open()?;
+    let rows = surface.table().map_or(1, |table| table.rows as usize);
+    let little = points.rows().saturating_mul(points.dim()).saturating_mul(rows) < LITTLE;
+    let engine = args.device.open(little)?;
     let rows = args.evaluate(&engine, &surface, &points)?;
     if let (Some(file), Some(path)) = (file, &args.out) {
         write(file, &rows, surface.dim() as usize).map_err(|error| Failure::output(path, error))?;

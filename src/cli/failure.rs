@@ -20,6 +20,9 @@ pub enum Failure {
         "--box has {intervals} intervals, the surface {dim} dimensions: give one interval for all, or one for each"
     )]
     BoxCount { intervals: usize, dim: u32 },
+    /// Starts that are spread by their number, and none given.
+    #[error("--starts {starts} spreads a known number of restarts: give it, as -n 1e6, with --found and --budget")]
+    StartsWithoutCount { starts: String },
     /// A request for a fit that makes no sense.
     #[error(transparent)]
     Fit(#[from] FitMistake),
@@ -66,6 +69,7 @@ impl Failure {
         match self {
             Failure::Library(error) => error.exit_code(),
             Failure::Box { .. } | Failure::BoxCount { .. } | Failure::UnknownEntry { .. } => 2,
+            Failure::StartsWithoutCount { .. } => 2,
             Failure::Fit(FitMistake::NotFinite { .. }) => 65,
             Failure::Fit(_) | Failure::OutputForm { .. } | Failure::OutputTwice { .. } => 2,
             Failure::Points { source: StartsError::Read { .. }, .. } => 66,

@@ -98,6 +98,8 @@ pub fn record(plan: &Plan, device: &catchment::DeviceInfo) -> String {
         "seed": plan.seed(),
         "first": plan.first(),
         "restarts": plan.restarts(),
+        "found": plan.quota().found,
+        "budget": plan.quota().budget,
         "steps": plan.steps(),
         "starts": plan.starts().to_string(),
         "precision": plan.precision().name(),

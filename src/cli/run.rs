@@ -5,7 +5,7 @@ use super::files::{self, Files, Opened};
 use super::{Failure, Terminal, interrupt};
 use catchment::random::{Starts, StartsError};
 use catchment::report::{Layout, Places, json, summary};
-use catchment::{Batch, Bounds, Error, Event, Flow, Minibatch, Plan, Status, Stopping, Surface, Trace};
+use catchment::{Bounds, Error, Event, Flow, Minibatch, Plan, Quota, Stopping, Surface, Trace};
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use std::path::PathBuf;
@@ -28,6 +28,9 @@ Examples:
   A thousand networks trained on one table, 20 rows a step:
     catchment run 'mlp(layers=[2,16,1], activation=tanh, loss=logistic)' --data moons.csv -n 1000 --batch 20 --epochs 50
 
+  As many starts as it takes to find the minimum 100 times, but no more than 1e8 steps:
+    catchment run rastrigin -d 4 -o 'sgd(lr=0.002)' --found 100 --budget 1e8
+
   Restart 500 of such a run alone, with its way:
     catchment run rastrigin -d 2 --first 500 -n 1 --trace way.csv --trace-steps 0,1,2,5,10,100";
 
@@ -37,9 +40,15 @@ Examples:
 pub struct RunArgs {
     #[command(flatten)]
     surface: SurfaceArgs,
-    /// Restarts of every configuration
-    #[arg(short = 'n', long, value_name = "RESTARTS", default_value = "10000", help_heading = "Descent")]
-    restarts: Count,
+    /// Restarts of every configuration, or the most of them with --found or --budget [default: 10000; with these 2^40]
+    #[arg(short = 'n', long, value_name = "RESTARTS", help_heading = "Descent")]
+    restarts: Option<Count>,
+    /// Go on with new starts until K restarts of each configuration are found: ended at --target, or without it a success
+    #[arg(long, value_name = "K", help_heading = "Descent")]
+    found: Option<Count>,
+    /// Go on with new starts until the restarts of each configuration have taken this many steps in all
+    #[arg(long, value_name = "STEPS", help_heading = "Descent")]
+    budget: Option<Count>,
     /// A name, a call, a chain with '|' or a path to an .opt file; repeatable, and lists make a grid [default: adam]
     #[arg(short, long, value_name = "OPTIMIZER", help_heading = "Descent")]
     optimizer: Vec<String>,
@@ -133,7 +142,7 @@ pub fn act(args: &RunArgs, terminal: &Terminal) -> Result<(), Failure> {
     let began = Instant::now();
     let plan = args.plan(terminal)?;
     let [results, trace] = args.open_files()?;
-    let engine = args.device.open()?;
+    let engine = args.device.open_for(&plan, terminal)?;
     let record = files::record(&plan, &engine.device());
     let begin = |file: Option<Opened>, layout| file.map(|file| file.begin(layout, &record)).transpose();
     let files = Files { results: begin(results, Layout::results(&plan))?, trace: begin(trace, Layout::trace(&plan))? };
@@ -153,6 +162,9 @@ pub fn act(args: &RunArgs, terminal: &Terminal) -> Result<(), Failure> {
 
     let total = began.elapsed().as_secs_f64();
     if terminal.json {
+        if let Some(advice) = summary::unmet(&plan, &outcome) {
+            terminal.warning(advice);
+        }
         return terminal.document(&json::Run::new(&plan, &outcome, &args.starts, total));
     }
     terminal.print(&summary::run(&plan, &outcome, places, total, terminal.color(), terminal.verbose))?;
@@ -168,12 +180,14 @@ impl RunArgs {
         let surface = self.surface.resolve(None, terminal)?;
         let stopping = Stopping { gradient: self.gtol, change: self.ftol, target: self.target };
         let steps = self.step_count(&surface)?;
+        let starts = self.starts()?;
         let mut plan = Plan::new(surface)
-            .restarts(self.restarts.0)
+            .restarts(self.restart_count(&starts)?)
+            .quota(self.quota())
             .steps(steps)
             .seed(self.seed.0)
             .first(self.first.0)
-            .starts(self.starts()?)
+            .starts(starts)
             .bounds(match self.bounds {
                 BoundsArg::None => Bounds::None,
                 BoundsArg::Clip => Bounds::Clip,
@@ -202,6 +216,22 @@ impl RunArgs {
             }
             other => other.into(),
         })
+    }
+
+    fn quota(&self) -> Quota {
+        Quota { found: self.found.map(|k| k.0), budget: self.budget.map(|b| b.0) }
+    }
+
+    /// The number of restarts; with a quota it is an upper bound, which starts that fill the domain by their number must know.
+    fn restart_count(&self, starts: &Starts) -> Result<u64, Failure> {
+        match self.restarts {
+            Some(given) => Ok(given.0),
+            None if self.quota().is_none() => Ok(10_000),
+            None if matches!(starts, Starts::LatinHypercube | Starts::Grid) => {
+                Err(Failure::StartsWithoutCount { starts: starts.to_string() })
+            }
+            None => Ok(1 << 40),
+        }
     }
 
     /// The number of steps, counted from epochs where these are given.
@@ -253,7 +283,6 @@ struct Receiver {
     files: Files,
     /// Where the restarts of each configuration went; empty where that is not counted.
     places: Vec<Places>,
-    point: Vec<f64>,
     bar: ProgressBar,
     failure: Option<Failure>,
 }
@@ -270,7 +299,7 @@ impl Receiver {
         Receiver {
             files,
             places: (0..if counted { configurations } else { 0 }).map(|_| grid()).collect(),
-            point: vec![0.0; surface.dim() as usize],
+            // With a quota the length is an estimate that comes with the progress.
             bar: terminal.progress(plan.restarts() as f64 * plan.steps() as f64 * configurations as f64),
             failure: None,
         }
@@ -282,7 +311,11 @@ impl Receiver {
             return Flow::Stop;
         }
         match event {
-            Event::Batch(batch) => self.count(batch),
+            Event::Batch(batch) => {
+                if let Some(places) = self.places.get_mut(batch.configuration) {
+                    places.take(batch);
+                }
+            }
             Event::Progress(progress) => {
                 self.bar.set_length(progress.total as u64);
                 self.bar.set_position(progress.done as u64);
@@ -290,19 +323,6 @@ impl Receiver {
             Event::Trace(_) => {}
         }
         if interrupt::asked() { Flow::Stop } else { Flow::Continue }
-    }
-
-    fn count(&mut self, batch: &Batch) {
-        let Some(places) = self.places.get_mut(batch.configuration).filter(|_| !batch.x.is_empty()) else { return };
-        for r in 0..batch.len() {
-            let value = batch.value.at(r);
-            if value.is_finite() && !matches!(batch.status[r], Status::Diverged | Status::Nonfinite) {
-                for (i, x) in self.point.iter_mut().enumerate() {
-                    *x = batch.x.at(i * batch.len() + r);
-                }
-                places.add(&self.point, value);
-            }
-        }
     }
 
     fn done(self) -> Result<(Files, Vec<Places>), Failure> {

@@ -86,10 +86,10 @@ impl Backend for CpuEngine {
         }
     }
 
-    fn descend(&self, plan: &Plan, receive: &mut dyn FnMut(Event) -> Flow) -> Result<Timing, Error> {
+    fn descend(&self, plan: &Plan, timing: &mut Timing, receive: &mut dyn FnMut(Event) -> Flow) -> Result<(), Error> {
         match plan.precision() {
-            Precision::F32 => self.descend_in::<f32>(plan, receive),
-            Precision::F64 => self.descend_in::<f64>(plan, receive),
+            Precision::F32 => self.descend_in::<f32>(plan, timing, receive),
+            Precision::F64 => self.descend_in::<f64>(plan, timing, receive),
         }
     }
 
@@ -219,8 +219,12 @@ impl CpuEngine {
         })
     }
 
-    fn descend_in<F: Lane>(&self, plan: &Plan, receive: &mut dyn FnMut(Event) -> Flow) -> Result<Timing, Error> {
-        let mut timing = Timing::default();
+    fn descend_in<F: Lane>(
+        &self,
+        plan: &Plan,
+        timing: &mut Timing,
+        receive: &mut dyn FnMut(Event) -> Flow,
+    ) -> Result<(), Error> {
         let (done, stop) = (AtomicU64::new(0), AtomicBool::new(false));
         let values = table_values::<F>(plan.surface());
         let data = table_rows(plan.surface(), &values, plan.row_draws());
@@ -244,7 +248,7 @@ impl CpuEngine {
             self.run_configuration(&job, number, &host, receive)?;
             timing.run += begun.elapsed().as_secs_f64();
         }
-        Ok(timing)
+        Ok(())
     }
 
     /// Runs one configuration cohort by cohort; the calling thread gives out what is done, in order.

@@ -123,6 +123,19 @@ pub(crate) enum Width {
     Avx512,
 }
 
+/// What machine code and the tape take of AVX2.
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+}
+
+/// What they take of AVX-512.
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    let has = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl");
+    has && is_x86_feature_detected!("avx512dq") && has_avx2()
+}
+
 impl Width {
     /// Looks at the machine; `CATCHMENT_SIMD=baseline|avx2` asks for less.
     pub(crate) fn detect() -> Width {
@@ -132,14 +145,26 @@ impl Width {
             if asked == "baseline" {
                 return Width::Baseline;
             }
-            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") && asked != "avx2" {
+            if asked != "avx2" && has_avx512() {
                 return Width::Avx512;
             }
-            if is_x86_feature_detected!("avx2") {
+            if has_avx2() {
                 return Width::Avx2;
             }
         }
         Width::Baseline
+    }
+
+    /// Those that this machine has, the narrowest first.
+    #[cfg(test)]
+    pub(crate) fn all() -> Vec<Width> {
+        let mut all = vec![Width::Baseline];
+        #[cfg(target_arch = "x86_64")]
+        {
+            all.extend(has_avx2().then_some(Width::Avx2));
+            all.extend(has_avx512().then_some(Width::Avx512));
+        }
+        all
     }
 
     /// As it is told to a person.

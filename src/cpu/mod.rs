@@ -19,3 +19,4 @@ pub(crate) use lane::{CHUNK, Width};
 pub(crate) use real::{Real, Truth, Word};
 pub(crate) use run::{Block, Given, Output, run};
 pub(crate) use tape::{Tape, compile};
+pub(crate) use vector::{Vectorised, vectorised};

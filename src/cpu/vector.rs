@@ -3,13 +3,13 @@
 use super::lane::Width;
 
 /// Work whose loops vectorise; `run` must be `#[inline(always)]`.
-pub(super) trait Vectorised {
+pub(crate) trait Vectorised {
     /// Does it.
     fn run(self);
 }
 
 /// Runs the work at this width.
-pub(super) fn vectorised<T: Vectorised>(width: Width, task: T) {
+pub(crate) fn vectorised<T: Vectorised>(width: Width, task: T) {
     match width {
         Width::Baseline => task.run(),
         // SAFETY: `Width::detect` saw the feature on this machine.

@@ -329,11 +329,10 @@ impl Backend for GpuEngine {
         Ok(descent(plan, &plan.programs()[0])?.layout.name().to_owned())
     }
 
-    fn descend(&self, plan: &Plan, receive: &mut Receive<'_>) -> Result<Timing, Error> {
+    fn descend(&self, plan: &Plan, timing: &mut Timing, receive: &mut Receive<'_>) -> Result<(), Error> {
         if plan.precision() == Precision::F64 {
             return Err(Error::PrecisionOnGpu);
         }
-        let mut timing = Timing::default();
         let total = plan.configurations().len() as f64 * plan.restarts() as f64 * plan.steps() as f64;
         let mut progress = Progress { done: 0.0, total };
         for group in groups(plan) {
@@ -347,7 +346,7 @@ impl Backend for GpuEngine {
             self.run_group(plan, &compiled, &group, &mut progress, receive)?;
             timing.run += begun.elapsed().as_secs_f64();
         }
-        Ok(timing)
+        Ok(())
     }
 
     fn fit(&self, fit: &BatchedFit<'_>, tell: &mut dyn FnMut(Progress) -> Flow) -> Result<BatchedOutcome, Error> {

@@ -42,23 +42,32 @@ fn rounds(mut c: [u32; 4], mut key: [u32; 2], count: u32) -> [u32; 4] {
 }
 
 /// `words[j][lane]` is word `j` at counter `[low[lane], high, step, tag]`: the same function, laid
-/// out for SIMD.
-#[inline]
+/// out for SIMD. Inlined, so that it is compiled for the vector instructions of its caller.
+#[inline(always)]
 pub(super) fn philox_lanes(low: [u32; LANES], high: u32, step: u32, tag: u32, key: [u32; 2]) -> [[u32; LANES]; 4] {
-    let (mut c0, mut c1, mut c2, mut c3) = (low, [high; LANES], [step; LANES], [tag; LANES]);
+    // Words stand in the low halves of 64-bit lanes, whose high halves hold what is left of products: a vector's multiplication
+    // of low halves reads nothing else, and no lane is ever moved.
+    const LOW: u64 = 0xffff_ffff;
+    let wide = |word: u32| [u64::from(word); LANES];
+    let (mut c0, mut c1, mut c2, mut c3) = (wide(0), wide(high), wide(step), wide(tag));
+    c0.iter_mut().zip(low).for_each(|(c, word)| *c = u64::from(word));
     let mut key = key;
     for _ in 0..ROUNDS {
         for lane in 0..LANES {
-            let a = u64::from(MULTIPLIER[0]) * u64::from(c0[lane]);
-            let b = u64::from(MULTIPLIER[1]) * u64::from(c2[lane]);
-            c0[lane] = (b >> 32) as u32 ^ c1[lane] ^ key[0];
-            c1[lane] = b as u32;
-            c2[lane] = (a >> 32) as u32 ^ c3[lane] ^ key[1];
-            c3[lane] = a as u32;
+            let a = u64::from(MULTIPLIER[0]) * (c0[lane] & LOW);
+            let b = u64::from(MULTIPLIER[1]) * (c2[lane] & LOW);
+            c0[lane] = (b >> 32) ^ c1[lane] ^ u64::from(key[0]);
+            c1[lane] = b;
+            c2[lane] = (a >> 32) ^ c3[lane] ^ u64::from(key[1]);
+            c3[lane] = a;
         }
         key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
     }
-    [c0, c1, c2, c3]
+    let mut words = [[0; LANES]; 4];
+    for (words, wide) in words.iter_mut().zip([c0, c1, c2, c3]) {
+        words.iter_mut().zip(wide).for_each(|(word, wide)| *word = wide as u32);
+    }
+    words
 }
 
 /// The Philox key of a seed: its low word, then its high word.

@@ -25,6 +25,7 @@ use super::philox::{LANES, Purpose, Stream, key_of, philox_lanes};
 use super::points::Points;
 use super::sobol::Sobol;
 use super::starts::{Domain, Starts, StartsError};
+use crate::cpu::{Vectorised, Width, vectorised};
 
 /// A rule with what it needs ready.
 #[derive(Clone, Debug)]
@@ -43,6 +44,7 @@ pub struct Sampler {
     seed: u64,
     axes: Vec<Axis>,
     rule: Rule,
+    width: Width,
 }
 
 impl Sampler {
@@ -78,7 +80,8 @@ impl Sampler {
             }
         };
         let ends = domain.lo.iter().zip(&domain.hi).zip(&domain.log);
-        Ok(Self { seed, axes: ends.map(|((&lo, &hi), &log)| Axis::new(lo, hi, log)).collect(), rule })
+        let axes = ends.map(|((&lo, &hi), &log)| Axis::new(lo, hi, log)).collect();
+        Ok(Self { seed, axes, rule, width: Width::detect() })
     }
 
     /// How many coordinates a start has.
@@ -142,6 +145,12 @@ impl Sampler {
                     }
                 }
             }
+            Rule::Uniform => {
+                for (block, (axes, columns)) in self.axes.chunks(4).zip(out.chunks_mut(4 * count)).enumerate() {
+                    let tag = Purpose::Start.tag(block as u32);
+                    vectorised(self.width, Uniform { key: key_of(self.seed), tag, axes, first, count, columns });
+                }
+            }
             rule => self.fill_lanes(rule, first, count, out),
         }
     }
@@ -203,6 +212,42 @@ impl Sampler {
             *column = axis.of_words(words);
         }
         values
+    }
+}
+
+/// Uniform starts in up to four coordinates: 2 to 4 ns a restart where vectors are wide.
+struct Uniform<'a> {
+    key: [u32; 2],
+    tag: u32,
+    axes: &'a [Axis],
+    first: u64,
+    count: usize,
+    columns: &'a mut [f32],
+}
+
+impl Vectorised for Uniform<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Uniform { key, tag, axes, first, count, columns } = self;
+        let mut at = 0;
+        while at < count {
+            // Groups that begin at a multiple of their size share the restarts' high word; the first may be cut short.
+            let id = first + at as u64;
+            let skip = id as usize % LANES;
+            let base = id - skip as u64;
+            let mut ids = [base as u32; LANES];
+            ids.iter_mut().zip(0..).for_each(|(id, lane)| *id |= lane);
+            let words = philox_lanes(ids, (base >> 32) as u32, 0, tag, key);
+            let size = (LANES - skip).min(count - at);
+            for ((axis, words), column) in axes.iter().zip(&words).zip(columns.chunks_exact_mut(count)) {
+                let values = axis.of_words(words);
+                match column[at..at + size].as_mut_array::<LANES>() {
+                    Some(whole) => *whole = values,
+                    None => column[at..at + size].copy_from_slice(&values[skip..skip + size]),
+                }
+            }
+            at += size;
+        }
     }
 }
 
@@ -273,6 +318,24 @@ mod tests {
                 }
             }
             assert_eq!(sampler.word(0, sampler.dim()), None);
+        }
+    }
+
+    #[test]
+    fn wide_vectors_draw_the_scalar_numbers() {
+        for (_, mut sampler) in rows(1).into_iter().take(1) {
+            for width in Width::all() {
+                sampler.width = width;
+                for (first, count) in [(0, 256), (7, 100), ((1 << 32) - 9, 33), (5, 3)] {
+                    let out = filled(&sampler, first, count);
+                    for (i, x) in out.iter().enumerate() {
+                        let (coordinate, restart) = (i / count, first + (i % count) as u64);
+                        let word = Stream::new(2024, restart, 0, Purpose::Start).word(coordinate as u32);
+                        let expected = sampler.axes[coordinate].of_word(word);
+                        assert_eq!(x.to_bits(), expected.to_bits(), "{width:?} {restart} {coordinate}");
+                    }
+                }
+            }
         }
     }
 

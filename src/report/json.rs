@@ -132,12 +132,23 @@ struct RunConfiguration {
     id: usize,
     optimizer: String,
     hyper: Entries<NumberOrText>,
+    /// How many it had: fewer than the plan's where a quota was met before.
+    restarts: u64,
+    /// What ends it before the plan's last restart; null where nothing does.
+    quota: Option<Quota>,
     status: Entries<u64>,
     best: Option<Best>,
     value: Option<Spread>,
     success: Option<Success>,
     steps_taken: StepsTaken,
     evaluations: u64,
+}
+
+#[derive(Clone, Debug, Derive)]
+struct Quota {
+    found: Option<u64>,
+    budget: Option<u64>,
+    met: bool,
 }
 
 #[derive(Clone, Debug, Derive)]
@@ -202,7 +213,7 @@ impl Run {
                 replacement: plan.batch().is_some_and(|b| b.replacement),
             }),
             device: Device::new(&outcome.device),
-            configurations: pairs.enumerate().map(|(id, (c, o))| configuration(id, c, o)).collect(),
+            configurations: pairs.enumerate().map(|(id, (c, o))| configuration(id, plan, c, o)).collect(),
             timing: RunTiming {
                 compile_s: outcome.timing.compile,
                 run_s: outcome.timing.run,
@@ -224,7 +235,8 @@ pub fn bounds_name(bounds: Bounds) -> &'static str {
     }
 }
 
-fn configuration(id: usize, given: &Configuration, came: &ConfigurationOutcome) -> RunConfiguration {
+fn configuration(id: usize, plan: &Plan, given: &Configuration, came: &ConfigurationOutcome) -> RunConfiguration {
+    let crate::Quota { found, budget } = plan.quota();
     let hyper = given.chain.hyper.iter().zip(&given.hyper).map(|(slot, value)| {
         let value = match value {
             HyperValue::Constant(v) => NumberOrText::Number(*v),
@@ -240,6 +252,8 @@ fn configuration(id: usize, given: &Configuration, came: &ConfigurationOutcome) 
         id,
         optimizer: given.text.clone(),
         hyper: Entries(hyper.collect()),
+        restarts: came.restarts,
+        quota: came.quota_met.map(|met| Quota { found, budget, met }),
         status: Entries(Status::ALL.iter().zip(came.status).map(|(s, n)| (s.name().to_owned(), n)).collect()),
         best: came.best.as_ref().map(|b| Best { value: b.value, restart: b.restart, x: b.x.clone() }),
         value: came.value.map(spread),
@@ -367,4 +381,6 @@ pub struct BenchResult {
     pub median_s: f64,
     /// By the median.
     pub coordinate_steps_per_s: f64,
+    /// That speed by the first device's, for the same work; null for the first.
+    pub ratio: Option<f64>,
 }

@@ -21,6 +21,8 @@ pub mod picture;
 mod places;
 #[cfg(feature = "picture")]
 mod plot;
+#[cfg(feature = "picture")]
+mod speeds;
 pub mod summary;
 mod table;
 mod table_file;
@@ -31,5 +33,7 @@ pub use output::{OutputError, OutputFile};
 pub use places::{Place, Places, Reached};
 #[cfg(feature = "picture")]
 pub use plot::plot;
+#[cfg(feature = "picture")]
+pub use speeds::Speeds;
 pub use table::{Align, Table};
 pub use table_file::{Cells, write_table};

@@ -4,7 +4,7 @@ use super::number::{count, many, number, percent, point, seconds};
 use super::places::{Places, Reached};
 use super::table::{Align, Table};
 use crate::random::Domain;
-use crate::{ConfigurationOutcome, DeviceInfo, Outcome, Plan, Precision, Status, Surface};
+use crate::{ConfigurationOutcome, DeviceInfo, Outcome, Plan, Precision, Quota, Status, Surface};
 
 /// Configurations that the table shows at most, unless all are asked for.
 const MOST_ROWS: usize = 40;
@@ -25,16 +25,28 @@ pub fn heading(plan: &Plan, device: &DeviceInfo, starts: &str) -> String {
         stops.into_iter().filter_map(|(what, at)| at.map(|at| format!("{what} ≤ {}", number(at, 6)))).collect();
     let stops = if stops.is_empty() { String::new() } else { format!(", stopping at {}", stops.join(" or ")) };
     let first = if plan.first() == 0 { String::new() } else { format!(" from number {}", count(plan.first())) };
+    let restarts = match quota(plan.quota(), plan.stopping().target.is_some()) {
+        None => format!("{} restarts{first}", count(plan.restarts())),
+        Some(quota) => format!("restarts{first} until {quota} (at most {})", count(plan.restarts())),
+    };
     format!(
-        "{}\n{}{} restarts{first} × {} steps{configurations}{stops}; {starts} starts, seed {}, {}\n{}\n\n",
+        "{}\n{}{restarts} × {} steps{configurations}{stops}; {starts} starts, seed {}, {}\n{}\n\n",
         surface(plan.surface()),
         rows(plan),
-        count(plan.restarts()),
         count(plan.steps()),
         plan.seed(),
         plan.precision().name(),
         self::device(device),
     )
+}
+
+/// A quota in words: `10 reach the minimum or 1,000,000 steps are taken`.
+fn quota(quota: Quota, target: bool) -> Option<String> {
+    let goal = if target { "the target" } else { "the minimum" };
+    let found = quota.found.map(|k| format!("{} reach{} {goal}", count(k), if k == 1 { "es" } else { "" }));
+    let budget = quota.budget.map(|b| format!("{} step{} taken", count(b), if b == 1 { " is" } else { "s are" }));
+    let parts: Vec<String> = found.into_iter().chain(budget).collect();
+    (!parts.is_empty()).then(|| parts.join(" or "))
 }
 
 /// What a step sees of the surface's table.
@@ -115,6 +127,7 @@ pub fn run(plan: &Plan, outcome: &Outcome, places: Vec<Places>, total: f64, colo
         }
         out += &format!("\n{}\n", conclusion(plan, came, reached.as_ref().map(|r| &r.1), name, all));
     }
+    out += &met(plan, outcome);
     let timing = outcome.timing;
     out += &format!(
         "{} in all, {} to compile and {} to run: {} coordinate steps a second\n",
@@ -126,12 +139,27 @@ pub fn run(plan: &Plan, outcome: &Outcome, places: Vec<Places>, total: f64, colo
     out
 }
 
+/// Whether the quota was met, in one line; nothing where there is none.
+fn met(plan: &Plan, outcome: &Outcome) -> String {
+    let Some(quota) = quota(plan.quota(), plan.stopping().target.is_some()) else { return String::new() };
+    let all = outcome.configurations.len();
+    let met = outcome.configurations.iter().filter(|c| c.quota_met == Some(true)).count();
+    let restarts = count(outcome.configurations.iter().map(|c| c.restarts).sum());
+    match (met, all) {
+        (1, 1) => format!("The quota ({quota}) was met by {restarts} restarts.\n"),
+        (0, 1) => format!("The quota ({quota}) was not met by {restarts} restarts.\n"),
+        _ => {
+            format!("The quota ({quota}) was met by {met} of {all} configurations, with {restarts} restarts in all.\n")
+        }
+    }
+}
+
 fn table(plan: &Plan, outcome: &Outcome, verbose: bool) -> Table {
     use Align::{Left, Right};
     let mut columns = vec![("optimizer", Left), ("best", Right), ("median", Right)];
     columns.extend([("success", Right), ("95 % interval", Left)]);
     columns.extend(Status::ALL.map(|s| (s.name(), Right)));
-    columns.push(("mean steps", Right));
+    columns.extend([("mean steps", Right), ("restarts", Right)]);
     let mut table = Table::new(&columns);
     let shown = if verbose { usize::MAX } else { MOST_ROWS };
     for (configuration, came) in plan.configurations().iter().zip(&outcome.configurations).take(shown) {
@@ -147,6 +175,7 @@ fn table(plan: &Plan, outcome: &Outcome, verbose: bool) -> Table {
             Status::ALL.iter().zip(came.status).map(|(&s, n)| if told(s, n) { count(n) } else { String::new() }),
         );
         row.push(number(came.mean_steps, 4));
+        row.push(came.quota_met.map_or(String::new(), |_| count(came.restarts)));
         table.row(row);
     }
     table
@@ -199,7 +228,7 @@ fn where_to(
 ) -> String {
     use Align::{Left, Right};
     let mut table = Table::new(&[("share", Right), ("restarts", Right), ("value", Right), ("x", Left)]);
-    let total = plan.restarts();
+    let total = came.restarts;
     let share = |hits: u64| [percent(hits as f64 / total as f64), count(hits)];
     // The last line is for the rest, unless one place is all of it.
     let listed = if reached.places.len() <= MOST_PLACES { MOST_PLACES } else { MOST_PLACES - 1 };
@@ -252,7 +281,7 @@ fn quantiles(came: &ConfigurationOutcome, of: &str, color: bool) -> String {
 
 fn conclusion(plan: &Plan, came: &ConfigurationOutcome, reached: Option<&Reached>, name: &str, all: usize) -> String {
     let by = if all == 1 { String::new() } else { format!(" with {name}") };
-    let total = count(plan.restarts());
+    let total = count(came.restarts);
     let (Some(value), Some(best)) = (came.value, &came.best) else { return String::new() };
     let Some(success) = came.success else {
         return format!(
@@ -263,13 +292,13 @@ fn conclusion(plan: &Plan, came: &ConfigurationOutcome, reached: Option<&Reached
     };
     let minimum = plan.surface().minima().first().map_or(0.0, |m| m.value);
     let rest = match reached {
-        _ if success.count == plan.restarts() => String::new(),
+        _ if success.count == came.restarts => String::new(),
         Some(reached) => {
             let others = reached.places.iter().filter(|p| (p.value - minimum).abs() > success.tolerance);
             let (places, most) = (others.clone().count() as u64, others.max_by_key(|p| p.hits));
             let least = if reached.elsewhere > 0 { "more than " } else { "" };
             most.map_or(String::new(), |most| {
-                let often = percent(most.hits as f64 / plan.restarts() as f64);
+                let often = percent(most.hits as f64 / came.restarts as f64);
                 let plural = if places == 1 { "" } else { "s" };
                 format!(
                     "\nThe rest ended in {least}{} other place{plural}, most often at value {} ({often}).",
@@ -290,7 +319,7 @@ fn conclusion(plan: &Plan, came: &ConfigurationOutcome, reached: Option<&Reached
 
 /// What to do about restarts that did not end well.
 pub fn advice(plan: &Plan, outcome: &Outcome) -> Vec<String> {
-    let total = (plan.restarts() * outcome.configurations.len() as u64).max(1) as f64;
+    let total = outcome.configurations.iter().map(|c| c.restarts).sum::<u64>().max(1) as f64;
     let share = |status: Status| {
         outcome.configurations.iter().map(|c| c.status[status as usize - 1]).sum::<u64>() as f64 / total
     };
@@ -309,6 +338,7 @@ pub fn advice(plan: &Plan, outcome: &Outcome) -> Vec<String> {
             percent(nonfinite)
         ));
     }
+    out.extend(unmet(plan, outcome));
     let stopping = plan.stopping();
     if unfinished > 0.5 && (stopping.gradient.is_some() || stopping.change.is_some()) {
         out.push(format!(
@@ -317,4 +347,15 @@ pub fn advice(plan: &Plan, outcome: &Outcome) -> Vec<String> {
         ));
     }
     out
+}
+
+/// That restarts ran out before a quota was met.
+pub fn unmet(plan: &Plan, outcome: &Outcome) -> Option<String> {
+    let unmet = outcome.configurations.iter().filter(|c| c.quota_met == Some(false)).count();
+    let of = match outcome.configurations.len() {
+        1 => String::new(),
+        all => format!(" of {unmet} of {all} configurations"),
+    };
+    let restarts = plan.restarts();
+    (unmet > 0).then(|| format!("-n {restarts} ran out before the quota{of} was met; allow more restarts"))
 }

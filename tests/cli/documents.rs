@@ -130,7 +130,46 @@ fn check_and_bench() {
     for row in results {
         has(row, "surface dim restarts optimizer steps device layout compile_s run_s median_s coordinate_steps_per_s");
         assert_eq!(row["run_s"].as_array().unwrap().len(), 3);
+        assert_eq!(row["ratio"], Value::Null);
     }
+}
+
+#[test]
+fn bench_of_several_surfaces_and_devices_with_a_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("speed.svg");
+    let path = path.to_str().unwrap();
+    let args = ["bench", "sphere,ackley(a=10, b=0.1)", "branin", "-d", "3", "-n", "64,256", "--steps", "5"];
+    let more = ["--repeats", "1", "--devices", "cpu,0", "--plot", path];
+    let bench = document(&[&args[..], &more].concat());
+    let results = bench["results"].as_array().unwrap();
+    // Three surfaces, two sizes, and the same device by two names; branin has its own dimension.
+    assert_eq!(results.len(), 12);
+    assert_eq!(results.iter().filter(|r| r["dim"] == 2).count(), 4);
+    assert!(results.iter().step_by(2).all(|r| r["ratio"].is_null()));
+    assert!(results.iter().skip(1).step_by(2).all(|r| r["ratio"].as_f64().unwrap() > 0.0));
+    let picture = std::fs::read_to_string(path).unwrap();
+    assert!(picture.contains("coordinate steps per second") && picture.contains("ackley"), "{picture}");
+    let again = output(&[&args[..], &more].concat());
+    assert_eq!(again.status.code(), Some(73));
+    assert!(stdout(&[&args[..], &more, &["--force"]].concat()).contains("ratio"));
+    assert_eq!(output(&["bench", "--plot", "speed.gif"]).status.code(), Some(2));
+}
+
+#[test]
+fn auto_says_why() {
+    let run = ["run", "sphere", "-d", "2", "-n", "100", "--steps", "10", "-v"];
+    let said = |gpu: &str, more: &[&str]| {
+        let came = super::catchment(&[&run[..], more].concat()).env("CATCHMENT_GPU", gpu).output().unwrap();
+        assert!(came.status.success());
+        String::from_utf8(came.stderr).unwrap()
+    };
+    assert!(
+        said("auto", &[]).contains("note: auto: cpu, under 1 ms predicted")
+            || said("auto", &[]).contains("opening a GPU costs more")
+    );
+    assert!(said("off", &[]).contains("note: auto: cpu, as CATCHMENT_GPU=off asks"));
+    assert!(!said("auto", &["--device", "cpu"]).contains("auto:"));
 }
 
 #[test]

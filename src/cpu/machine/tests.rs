@@ -5,11 +5,7 @@ use crate::kernel::{Array, Carried, Index, Instruction, Kernel, Loop, Statement,
 
 /// The forms that this machine can run.
 fn widths() -> Vec<Width> {
-    match Width::detect() {
-        Width::Baseline => Vec::new(),
-        Width::Avx2 => vec![Width::Avx2],
-        Width::Avx512 => vec![Width::Avx2, Width::Avx512],
-    }
+    Width::all().into_iter().filter(|w| *w != Width::Baseline).collect()
 }
 
 fn kernel(dim: u32, body: Vec<Statement>, values: usize, scalars: Vec<u32>, scratch: Vec<u32>) -> Kernel {
