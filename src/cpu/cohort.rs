@@ -18,7 +18,7 @@ const NEAR: usize = 24 << 10;
 /// Coordinates times steps that pass before a wish to stop is heard.
 const PATIENCE: u64 = 1 << 22;
 /// Steps that pass, at most, before lanes are looked through for ended restarts.
-const BURST: u64 = 64;
+const BURST: u64 = 256;
 
 /// How many tiles are stepped together.
 pub(super) fn tiles_near(tile_bytes: usize, together: usize) -> usize {
@@ -110,7 +110,7 @@ pub(super) fn descend<F: Lane>(
         let work = (cohort.running * cohort.layout.dim) as u64 * job.weight;
         let mut burst = (PATIENCE / work.max(1)).clamp(1, 1 << 16);
         if cohort.tests() {
-            burst = burst.min((done / 4).clamp(16, BURST));
+            burst = burst.min((done / 16).clamp(16, BURST));
         }
         let trace = wanted.iter().copied().find(|&t| t > done).unwrap_or(u64::MAX);
         let to = (done + burst).min(plan.steps()).min(trace);
@@ -274,25 +274,27 @@ impl<'j, F: Lane> Cohort<'j, F> {
             return;
         }
         let (lanes, len, layout) = (self.lanes, self.tile_len(), self.layout);
-        let numbers = F::numbers_mut(&mut self.memory);
-        let (keep, rest) = numbers.split_at_mut(needed * len);
-        let mut movers = (needed * lanes..self.tiles * lanes)
-            .filter(|&at| layout.runs(&rest[at / lanes * len - needed * len..][..len], lanes, at % lanes))
-            .collect::<Vec<usize>>()
-            .into_iter();
-        for at in 0..needed * lanes {
-            let tile = &mut keep[at / lanes * len..][..len];
-            if layout.runs(tile, lanes, at % lanes) {
-                continue;
+        let (keep, rest) = F::numbers_mut(&mut self.memory).split_at_mut(needed * len);
+        let rest = &rest[..(self.tiles - needed) * len];
+        let mut movers = rest.chunks_exact(len).enumerate().flat_map(|(t, tile)| {
+            layout.running(tile, lanes).map(move |lane| (tile, lane, (needed + t) * lanes + lane))
+        });
+        'all: for (t, tile) in keep.chunks_exact_mut(len).enumerate() {
+            for word in 0..lanes.div_ceil(64) {
+                let here = (lanes - 64 * word).min(64);
+                let mut empty = !layout.alive(tile, lanes)[word] & (u64::MAX >> (64 - here));
+                while empty != 0 {
+                    let lane = 64 * word + empty.trailing_zeros() as usize;
+                    empty &= empty - 1;
+                    let Some((source, from, old)) = movers.next() else { break 'all };
+                    for row in (0..layout.gradient()).chain([layout.last()]) {
+                        tile[row * lanes + lane] = source[row * lanes + from];
+                    }
+                    layout.set_id(tile, lanes, lane, layout.id(source, lanes, from));
+                    layout.alive(tile, lanes)[word] |= 1 << (lane % 64);
+                    self.who[t * lanes + lane] = self.who[old];
+                }
             }
-            let Some(from) = movers.next() else { break };
-            let source = &rest[from / lanes * len - needed * len..][..len];
-            for row in (0..=layout.last()).filter(|row| !(layout.gradient()..layout.last()).contains(row)) {
-                tile[row * lanes + at % lanes] = source[row * lanes + from % lanes];
-            }
-            layout.set_id(tile, lanes, at % lanes, layout.id(source, lanes, from % lanes));
-            layout.alive(tile, lanes)[at % lanes / 64] |= 1 << (at % lanes % 64);
-            self.who[at] = self.who[from];
         }
         self.tiles = needed;
     }
