@@ -1,5 +1,6 @@
 //! Batches of finished restarts gathered into an outcome, a few columns at a time: 1 to 3 ns a restart.
 
+use crate::cpu::{Vectorised, Width, vectorised};
 use crate::outcome::{Batch, Best, Column, ConfigurationOutcome, DeviceInfo, Outcome, Status, Success, Timing, wilson};
 use crate::plan::{Plan, Precision};
 use crate::quantiles::{Real, Values};
@@ -17,6 +18,7 @@ pub struct Summary {
     tolerance: f64,
     quota: Quota,
     target: bool,
+    width: Width,
     parts: Vec<Part>,
 }
 
@@ -66,6 +68,7 @@ impl Summary {
             tolerance: plan.success(),
             quota: plan.quota(),
             target: plan.stopping().target.is_some(),
+            width: Width::detect(),
             parts: plan.configurations().iter().map(|_| part()).collect(),
         }
     }
@@ -73,27 +76,23 @@ impl Summary {
     /// Adds a batch. The first of equal values is the best, so batches come in order.
     pub fn add(&mut self, batch: &Batch) {
         let part = &mut self.parts[batch.configuration];
-        for (count, status) in part.status.iter_mut().zip(Status::ALL) {
-            *count += occurrences(&batch.status, status);
-        }
-        part.steps += batch.steps.iter().map(|&s| u64::from(s)).sum::<u64>();
-        part.max_steps = part.max_steps.max(u64::from(batch.steps.iter().copied().max().unwrap_or(0)));
         let near = (self.minimum.unwrap_or(f64::NAN), self.tolerance);
-        let lowest = match (&mut part.values, &batch.value) {
+        let (begin, sums) = (part.restarts, &mut part.sums);
+        let seen = match (&mut part.values, &batch.value) {
             (Numbers::F32(all), Column::F32(new)) => {
-                let seen = look(new, part.restarts, near, &mut part.sums);
+                let seen = look(self.width, batch, new, begin, near, sums);
                 keep(all, new, seen.finite);
                 seen
             }
             (Numbers::F64(all), Column::F64(new)) => {
-                let seen = look(new, part.restarts, near, &mut part.sums);
+                let seen = look(self.width, batch, new, begin, near, sums);
                 keep(all, new, seen.finite);
                 seen
             }
             (all, new) => {
                 // A batch of another precision than the plan's: nobody makes one but a caller's own code.
                 let new: Vec<f64> = new.iter().collect();
-                let seen = look(&new, part.restarts, near, &mut part.sums);
+                let seen = look(self.width, batch, &new, begin, near, sums);
                 match all {
                     Numbers::F64(all) => keep(all, &new, seen.finite),
                     Numbers::F32(all) => keep(all, &new.iter().map(|&v| v as f32).collect::<Vec<_>>(), seen.finite),
@@ -101,12 +100,15 @@ impl Summary {
                 seen
             }
         };
-        part.success += lowest.near;
-        part.low = part.low.min(lowest.low);
-        part.high = part.high.max(lowest.high);
+        part.status.iter_mut().zip(seen.status).for_each(|(all, new)| *all += new);
+        part.steps += seen.steps;
+        part.max_steps = part.max_steps.max(u64::from(seen.max_steps));
+        part.success += seen.near;
+        part.low = part.low.min(seen.low);
+        part.high = part.high.max(seen.high);
         part.restarts += batch.len() as u64;
-        if lowest.low < part.best.as_ref().map_or(f64::INFINITY, |b| b.value)
-            && let Some(r) = batch.value.iter().position(|v| v == lowest.low)
+        if seen.low < part.best.as_ref().map_or(f64::INFINITY, |b| b.value)
+            && let Some(r) = batch.value.iter().position(|v| v == seen.low)
         {
             let x = if batch.x.is_empty() { Vec::new() } else { batch.point(r) };
             part.best = Some(Best { value: batch.value.at(r), restart: batch.first + r as u64, x });
@@ -115,7 +117,7 @@ impl Summary {
 
     /// The outcome.
     pub fn finish(self, device: DeviceInfo, timing: Timing) -> Outcome {
-        let Summary { dim, minimum, tolerance, quota, target, parts } = self;
+        let Summary { dim, minimum, tolerance, quota, target, parts, .. } = self;
         let mut coordinate_steps = 0.0;
         let outcome = |mut part: Part| {
             coordinate_steps += part.steps as f64 * dim as f64;
@@ -148,62 +150,110 @@ impl Summary {
     }
 }
 
-/// How many ended so. Counted in bytes, which are the lanes that a vector has most of.
-fn occurrences(all: &[Status], status: Status) -> u64 {
-    let part = |part: &[Status]| part.iter().map(|&s| u8::from(s as u8 == status as u8)).sum::<u8>();
-    all.chunks(240).map(|chunk| u64::from(part(chunk))).sum()
-}
-
-/// What one pass over a column of values tells.
+/// What one pass over a batch tells.
+#[derive(Default)]
 struct Seen {
+    status: [u64; 6],
+    steps: u64,
+    max_steps: u32,
     finite: usize,
     near: u64,
     low: f64,
     high: f64,
 }
 
-/// Looks at a column whose first value is number `begin` of its configuration, and adds its finite values to `sums`.
-fn look<T: Real>(values: &[T], begin: u64, (minimum, tolerance): (f64, f64), sums: &mut [f64; SIDES]) -> Seen {
-    let mut sides = Sides { low: [f64::INFINITY; SIDES], high: [f64::NEG_INFINITY; SIDES], ..Sides::default() };
+/// Looks at a batch whose first restart is number `begin` of its configuration, and adds its finite values to `sums`.
+fn look<T: Real>(
+    width: Width,
+    batch: &Batch,
+    values: &[T],
+    begin: u64,
+    (minimum, tolerance): (f64, f64),
+    sums: &mut [f64; SIDES],
+) -> Seen {
+    let mut seen = Seen::default();
     let first = (begin % SIDES as u64) as usize;
-    let mut one = |side: usize, value: T, sums: &mut [f64; SIDES]| {
-        let value: f64 = value.into();
-        let finite = value.abs() <= f64::MAX;
-        let distance = (value - minimum).abs();
-        sums[side] += if finite { value } else { 0.0 };
-        let (below, above) = (finite && value < sides.low[side], finite && value > sides.high[side]);
-        sides.low[side] = if below { value } else { sides.low[side] };
-        sides.high[side] = if above { value } else { sides.high[side] };
-        sides.near[side] += u64::from(finite && distance <= tolerance);
-        sides.finite[side] += u64::from(finite);
-    };
-    let (head, rest) = values.split_at(((SIDES - first) % SIDES).min(values.len()));
-    for (k, &value) in head.iter().enumerate() {
-        one(first + k, value, sums);
-    }
-    let mut groups = rest.chunks_exact(SIDES);
-    for group in &mut groups {
-        for (side, &value) in group.iter().enumerate() {
-            one(side, value, sums);
+    let (status, steps) = (&batch.status[..], &batch.steps[..]);
+    vectorised(width, Look { status, steps, values, first, minimum, tolerance, sums, seen: &mut seen });
+    seen
+}
+
+struct Look<'a, T> {
+    status: &'a [Status],
+    steps: &'a [u32],
+    values: &'a [T],
+    /// The side of the first restart.
+    first: usize,
+    minimum: f64,
+    tolerance: f64,
+    sums: &'a mut [f64; SIDES],
+    seen: &'a mut Seen,
+}
+
+impl<T: Real> Vectorised for Look<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        let Look { status, steps, values, first, minimum, tolerance, sums, seen } = self;
+        // Counted in bytes, which are the lanes that a vector has most of.
+        for part in status.chunks(240) {
+            for (count, one) in seen.status.iter_mut().zip(Status::ALL) {
+                let mut bytes = 0u8;
+                for &status in part {
+                    bytes += u8::from(status as u8 == one as u8);
+                }
+                *count += u64::from(bytes);
+            }
         }
-    }
-    for (side, &value) in groups.remainder().iter().enumerate() {
-        one(side, value, sums);
-    }
-    Seen {
-        finite: sides.finite.iter().sum::<u64>() as usize,
-        near: sides.near.iter().sum(),
-        low: sides.low.into_iter().fold(f64::INFINITY, f64::min),
-        high: sides.high.into_iter().fold(f64::NEG_INFINITY, f64::max),
+        for &steps in steps {
+            seen.steps += u64::from(steps);
+            seen.max_steps = seen.max_steps.max(steps);
+        }
+        let (low, high) = ([f64::INFINITY; SIDES], [f64::NEG_INFINITY; SIDES]);
+        let mut sides = Sides { sum: *sums, low, high, near: [0; SIDES], finite: [0; SIDES], minimum, tolerance };
+        let (head, rest) = values.split_at(((SIDES - first) % SIDES).min(values.len()));
+        for (side, &value) in (first..).zip(head) {
+            sides.take(side, value.into());
+        }
+        let mut groups = rest.chunks_exact(SIDES);
+        for group in &mut groups {
+            for (side, &value) in group.iter().enumerate() {
+                sides.take(side, value.into());
+            }
+        }
+        for (side, &value) in groups.remainder().iter().enumerate() {
+            sides.take(side, value.into());
+        }
+        *sums = sides.sum;
+        seen.finite = sides.finite.iter().sum::<u64>() as usize;
+        seen.near = sides.near.iter().sum();
+        seen.low = sides.low.into_iter().fold(f64::INFINITY, f64::min);
+        seen.high = sides.high.into_iter().fold(f64::NEG_INFINITY, f64::max);
     }
 }
 
-#[derive(Default)]
+/// What is known of the values of each side.
 struct Sides {
+    sum: [f64; SIDES],
     low: [f64; SIDES],
     high: [f64; SIDES],
     near: [u64; SIDES],
     finite: [u64; SIDES],
+    minimum: f64,
+    tolerance: f64,
+}
+
+impl Sides {
+    #[inline(always)]
+    fn take(&mut self, side: usize, value: f64) {
+        let finite = value.abs() <= f64::MAX;
+        let distance = (value - self.minimum).abs();
+        self.sum[side] += if finite { value } else { 0.0 };
+        let (below, above) = (finite && value < self.low[side], finite && value > self.high[side]);
+        self.low[side] = if below { value } else { self.low[side] };
+        self.high[side] = if above { value } else { self.high[side] };
+        self.near[side] += u64::from(finite && distance <= self.tolerance);
+        self.finite[side] += u64::from(finite);
+    }
 }
 
 fn keep<T: Real>(all: &mut Values<T>, new: &[T], finite: usize) {

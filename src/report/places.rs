@@ -14,6 +14,7 @@
 //! assert_eq!((reached.places.len(), reached.places[0].hits, reached.places[0].value), (2, 2, 0.5));
 //! ```
 
+use crate::cpu::{Vectorised, Width, vectorised};
 use crate::random::Domain;
 use crate::{Batch, Column, Status};
 use std::collections::HashMap;
@@ -54,6 +55,7 @@ pub struct Places {
     slots: Vec<u32>,
     limit: usize,
     elsewhere: u64,
+    width: Width,
 }
 
 /// A place where restarts ended.
@@ -95,6 +97,7 @@ impl Places {
             slots: vec![0; 256],
             limit,
             elsewhere: 0,
+            width: Width::detect(),
         }
     }
 
@@ -109,7 +112,7 @@ impl Places {
         for ((index, &x), axis) in cell.iter_mut().zip(x).zip(&self.axes) {
             *index = axis.index(x);
         }
-        self.hit(cell, value, |i| x[i]);
+        self.hit(cell, hash(cell, self.axes.len()), value, |i| x[i]);
     }
 
     /// Counts the final points of a batch, but for those that blew up. About 5 ns a restart where places are few.
@@ -118,20 +121,22 @@ impl Places {
         if batch.x.is_empty() {
             return;
         }
-        let mut cells = [[0i32; GROUP]; MOST];
-        let (mut numbers, mut values) = ([0.0; GROUP], [0.0; GROUP]);
+        let mut group = Group { cells: [Cell::default(); GROUP], hashes: [0; GROUP] };
         for from in (0..count).step_by(GROUP) {
             let size = GROUP.min(count - from);
-            for (i, (axis, cells)) in self.axes.iter().zip(&mut cells).enumerate().take(dim) {
-                read(&batch.x, i * count + from, &mut numbers[..size]);
-                axis.indices(&numbers, cells);
+            for (i, axis) in self.axes.iter().enumerate().take(dim) {
+                let places = i * count + from..i * count + from + size;
+                let (axis, group) = (*axis, &mut group);
+                match &batch.x {
+                    Column::F32(x) => vectorised(self.width, Locate { axis, i, x: &x[places], group }),
+                    Column::F64(x) => vectorised(self.width, Locate { axis, i, x: &x[places], group }),
+                }
             }
-            read(&batch.value, from, &mut values[..size]);
             for r in 0..size {
+                let value = batch.value.at(from + r);
                 let blown = matches!(batch.status[from + r], Status::Diverged | Status::Nonfinite);
-                if values[r].is_finite() && !blown {
-                    let cell = [cells[0][r], cells[1][r], cells[2][r], cells[3][r]];
-                    self.hit(cell, values[r], |i| batch.x.at(i * count + from + r));
+                if value.is_finite() && !blown {
+                    self.hit(group.cells[r], group.hashes[r], value, |i| batch.x.at(i * count + from + r));
                 }
             }
         }
@@ -139,10 +144,10 @@ impl Places {
 
     /// Counts a point of this cell.
     #[inline]
-    fn hit(&mut self, cell: Cell, value: f64, x: impl Fn(usize) -> f64) {
+    fn hit(&mut self, cell: Cell, hash: u32, value: f64, x: impl Fn(usize) -> f64) {
         let dim = self.axes.len();
         let mask = self.slots.len() - 1;
-        let mut slot = hash(cell) as usize & mask;
+        let mut slot = hash as usize & mask;
         loop {
             match self.slots[slot] {
                 0 if self.cells.len() < self.limit => {
@@ -181,7 +186,7 @@ impl Places {
         let mask = 2 * self.slots.len() - 1;
         self.slots = vec![0; mask + 1];
         for (number, hit) in (1..).zip(&self.cells) {
-            let mut slot = hash(hit.cell) as usize & mask;
+            let mut slot = hash(hit.cell, self.axes.len()) as usize & mask;
             while self.slots[slot] != 0 {
                 slot = (slot + 1) & mask;
             }
@@ -220,7 +225,7 @@ impl Places {
 
 impl GridAxis {
     /// The cell nearest to a coordinate. What lies beyond the grid's numbers shares its last cells.
-    #[inline]
+    #[inline(always)]
     fn index(self, x: f64) -> i32 {
         const FAR: f64 = (1 << 30) as f64;
         // Added to a number below 2^51 it leaves the nearest whole one in the low bits, and rounds as vectors can.
@@ -228,33 +233,56 @@ impl GridAxis {
         let place = (if self.log { x.max(0.0).ln() } else { x }) * self.inverse;
         (place.clamp(-FAR, FAR) + WHOLE).to_bits() as i32
     }
+}
 
-    fn indices(self, x: &[f64; GROUP], out: &mut [i32; GROUP]) {
-        match self.log {
-            true => x.iter().zip(out).for_each(|(&x, out)| *out = self.index(x)),
+/// The cells of restarts that are looked at together, and their hashes.
+struct Group {
+    cells: [Cell; GROUP],
+    hashes: [u32; GROUP],
+}
+
+/// Finds the place along one axis; the first axis begins the hashes, and each adds to them.
+struct Locate<'a, T> {
+    axis: GridAxis,
+    i: usize,
+    x: &'a [T],
+    group: &'a mut Group,
+}
+
+impl<T: Copy + Into<f64>> Vectorised for Locate<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        let Locate { axis, i, x, group } = self;
+        let mut places = [0i32; GROUP];
+        match axis.log {
+            true => places.iter_mut().zip(x).for_each(|(place, &x)| *place = axis.index(x.into())),
             false => {
-                let axis = GridAxis { log: false, ..self };
-                x.iter().zip(out).for_each(|(&x, out)| *out = axis.index(x));
+                let axis = GridAxis { log: false, ..axis };
+                places.iter_mut().zip(x).for_each(|(place, &x)| *place = axis.index(x.into()));
             }
         }
+        if i == 0 {
+            group.hashes = [SEED; GROUP];
+        }
+        group.hashes.iter_mut().zip(places).for_each(|(hash, place)| *hash = mix(*hash, place));
+        group.cells.iter_mut().zip(places).for_each(|(cell, place)| cell[i] = place);
     }
 }
 
-/// Numbers of a column from place `from` on.
-fn read(column: &Column, from: usize, out: &mut [f64]) {
-    match column {
-        Column::F32(v) => v[from..][..out.len()].iter().zip(out).for_each(|(&v, out)| *out = f64::from(v)),
-        Column::F64(v) => out.copy_from_slice(&v[from..][..out.len()]),
-    }
+/// What hashes begin with.
+const SEED: u32 = 0x9e37_79b9;
+
+/// Adds an index to a hash: the finisher of MurmurHash3 (Appleby 2011), whose products are in every vector's instructions.
+#[inline(always)]
+fn mix(hash: u32, index: i32) -> u32 {
+    let mixed = (hash ^ index as u32).wrapping_mul(0x85eb_ca6b);
+    let mixed = (mixed ^ (mixed >> 13)).wrapping_mul(0xc2b2_ae35);
+    mixed ^ (mixed >> 16)
 }
 
-/// A cell's number in 64 bits: products of its indices by odd numbers, then the best mixed bits to the bottom.
-#[inline]
-fn hash(cell: Cell) -> u64 {
-    const ODD: [u64; MOST] =
-        [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f, 0x1656_67b1_9e37_79f9, 0x27d4_eb2f_1656_67c5];
-    let sum = cell.iter().zip(ODD).fold(0u64, |sum, (&index, odd)| sum.wrapping_add((index as u64).wrapping_mul(odd)));
-    (sum ^ (sum >> 29)).wrapping_mul(ODD[1]) >> 32
+/// A cell's hash, as [`Locate`] makes it axis by axis; indices beyond the last axis are 0.
+fn hash(cell: Cell, dim: usize) -> u32 {
+    cell[..dim].iter().fold(SEED, |hash, &index| mix(hash, index))
 }
 
 /// The cells that touch this one, itself included, in a fixed order.
