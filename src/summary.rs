@@ -1,4 +1,4 @@
-//! Batches of finished restarts gathered into an outcome, a few columns at a time: 1 to 3 ns a restart.
+//! Batches of finished restarts gathered into an outcome, by columns: 2 to 4 ns a restart (`cargo bench --bench gathering`).
 
 use crate::cpu::{Vectorised, Width, vectorised};
 use crate::outcome::{Batch, Best, Column, ConfigurationOutcome, DeviceInfo, Outcome, Status, Success, Timing, wilson};
