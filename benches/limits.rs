@@ -65,13 +65,13 @@ fn early_stopping(engine: &Engine) -> Result<(), Error> {
         let full = plan(surface, dim, &format!("sgd(lr=log_uniform({}, {}))", low * 1e-3, low * 1e-2))?;
         let full = full.restarts(restarts / 4).steps(4_000).stopping(never).resolve()?;
         let all = medians(engine, &[stopping, full])?;
-        let steps = |outcome: &Outcome, restarts: u64| outcome.configurations[0].steps_taken.mean * restarts as f64;
+        let steps = |outcome: &Outcome, restarts: u64| outcome.configurations[0].mean_steps * restarts as f64;
         let rate = steps(&all[1].1, restarts / 4) / all[1].0;
         let taken = steps(&all[0].1, restarts);
         println!(
             "{surface:<18}{dim:>5}{restarts:>10}{:>12.0}{:>10}{:>10.3}{:>8.2}",
             taken / restarts as f64,
-            all[0].1.configurations[0].steps_taken.max,
+            all[0].1.configurations[0].max_steps,
             all[0].0,
             all[0].0 * rate / taken
         );

@@ -5,8 +5,8 @@
 
 use super::engine::{HostTable, Job};
 use super::lane::Lane;
-use super::machine::{Line, Ring, TileLayout, Work};
-use super::program::{HUGE, Runner, tiles};
+use super::program::{HUGE, Runner};
+use super::tile::{Line, Ring, TileLayout, Work, tiles};
 use crate::graph::DIVERGED;
 use crate::outcome::{Batch, Status, TraceBatch};
 use crate::plan::Stopping;
@@ -325,27 +325,14 @@ fn settle<F: Lane>(
     ends: &mut Ends<F>,
     ring: Ring<'_, F>,
 ) -> usize {
-    let Ring { step, rows, before, after, gradient, parameter, value, norm, .. } = ring;
+    let Ring { step, rows, lanes: rung, before, after, gradient, value, norm, .. } = ring;
     let lanes = who.len();
     let (dim, last) = (layout.dim, layout.last() * lanes);
-    let (diverged, huge) = (F::of(DIVERGED), F::of(HUGE));
+    let huge = F::of(HUGE);
     let mut ended = 0;
-    // Most lanes have nothing to do with it: those are passed over in one sweep.
-    let never = F::of(f64::NEG_INFINITY);
-    let small = stopping.gradient.map_or(never, |g| F::of(g * g));
-    let goal = stopping.target.map_or(never, F::of);
-    let may = |lane: usize, rows: &[F]| {
-        let far = !(gradient[lane] <= huge) | !(parameter[lane] <= diverged);
-        let near = (stopping.gradient.is_some() && norm[lane] <= small) | (has_value && value[lane] <= goal);
-        far | near | (stopping.change.is_some() && step > 0 && rows[last + lane] == rows[last + lane])
-    };
-    for word in 0..lanes.div_ceil(64) {
-        let first = 64 * word;
-        let rung =
-            (first..lanes.min(first + 64)).fold(0, |bits, lane| bits | u64::from(may(lane, rows)) << (lane - first));
-        let mut left = layout.alive(rows, lanes)[word] & rung;
+    for (word, mut left) in rung.into_iter().enumerate() {
         while left != 0 {
-            let lane = first + left.trailing_zeros() as usize;
+            let lane = 64 * word + left.trailing_zeros() as usize;
             left &= left - 1;
             let now = has_value.then(|| value[lane]);
             let norm = stopping.gradient.is_some().then(|| norm[lane]);
@@ -355,7 +342,7 @@ fn settle<F: Lane>(
                 Status::Nonfinite
             } else if let Some(status) = stops(stopping, now, norm, (step > 0).then_some(rows[last + lane])) {
                 status
-            } else if !(parameter[lane] <= diverged) && (0..dim).any(|i| !(magnitude(i) <= DIVERGED)) {
+            } else if (0..dim).any(|i| !(magnitude(i) <= DIVERGED)) {
                 Status::Diverged
             } else {
                 continue;

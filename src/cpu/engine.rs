@@ -2,9 +2,9 @@
 
 use super::cohort::{descend, tiles_near};
 use super::lane::{CHUNK, Lane, Width};
-use super::machine::{Line, Task, TileLayout, Work};
-use super::program::{Program as Compiled, Runner, program, tiles};
+use super::program::{Program as Compiled, Runner, program};
 use super::run::TableRows;
+use super::tile::{Line, Task, TileLayout, Work, tiles};
 use crate::engine::{Backend, Evaluated};
 use crate::error::Error;
 use crate::fit::{BatchedFit, BatchedOutcome};
@@ -33,6 +33,8 @@ pub(crate) const LANES_MOST: usize = 256;
 /// Host scalars that are computed once for all blocks; beyond it each block computes its own.
 const TABLE_LIMIT: u64 = 1 << 24;
 
+/// How often progress is told.
+const PROGRESS: Duration = Duration::from_millis(40);
 /// Restarts of a cohort whose restarts end at different steps, and the bytes that it may take.
 const COHORT: u64 = 4096;
 const COHORT_BYTES: u64 = 8 << 20;
@@ -291,7 +293,7 @@ impl CpuEngine {
             }
             drop(send);
             let mut waiting: HashMap<u64, Finished> = HashMap::new();
-            let (mut wanted, mut stopped) = (0, false);
+            let (mut wanted, mut stopped, mut told) = (0, false, Instant::now());
             let mut tell = |event: Event, stopped: &mut bool| {
                 if !*stopped && receive(event) == Flow::Stop {
                     job.stop.store(true, Ordering::Relaxed);
@@ -304,7 +306,7 @@ impl CpuEngine {
                 Event::Progress(Progress { done, total })
             };
             loop {
-                match results.recv_timeout(Duration::from_millis(40)) {
+                match results.recv_timeout(PROGRESS) {
                     Ok(finished) => {
                         waiting.insert(finished.index, finished);
                         while let Some(finished) = waiting.remove(&wanted) {
@@ -316,8 +318,12 @@ impl CpuEngine {
                             given.advance(wanted);
                         }
                     }
-                    Err(mpsc::RecvTimeoutError::Timeout) => tell(progress(), &mut stopped),
+                    Err(mpsc::RecvTimeoutError::Timeout) => {}
                     Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                }
+                if told.elapsed() > PROGRESS {
+                    told = Instant::now();
+                    tell(progress(), &mut stopped);
                 }
             }
             tell(progress(), &mut stopped);

@@ -1,7 +1,7 @@
 //! A lane's number type, and the vector instructions that a loop over lanes is compiled for.
 
-use super::machine::{Line, Task, TileLayout};
 use super::program::Program;
+use super::tile::{Line, Task, TileLayout};
 use crate::graph::{Binary, LaneLoop, Law, Unary};
 use crate::kernel::Kernel;
 use crate::outcome::Column;

@@ -4,6 +4,7 @@ mod cohort;
 mod engine;
 mod fit;
 mod lane;
+#[cfg(target_arch = "x86_64")]
 mod machine;
 mod marquardt;
 pub(crate) mod math;
@@ -12,6 +13,7 @@ mod program;
 mod real;
 mod run;
 mod tape;
+mod tile;
 mod vector;
 
 pub(crate) use engine::{CpuEngine, KERNEL_LIMIT, LANES_MOST, lanes_for, lower, with_large_stack};

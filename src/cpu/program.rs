@@ -1,9 +1,11 @@
 //! A kernel in a form that runs, machine code or a tape, behind one interface: tiles of restarts and many steps at a call.
 
 use super::lane::{Lane, Width};
-use super::machine::{Line, MachineCode, Ring, Task, TileLayout, Work, Worker};
+#[cfg(target_arch = "x86_64")]
+use super::machine::{MachineCode, Worker};
 use super::run::{Block, Given, Output, TableRows, run};
 use super::tape::{Tape, compile};
+use super::tile::{Ring, Task, TileLayout, Work};
 use crate::graph::DIVERGED;
 use crate::kernel::Kernel;
 
@@ -41,10 +43,18 @@ pub(super) fn program<F: Lane>(kernel: &Kernel, layout: TileLayout, width: Width
 }
 
 /// For [`Lane::machine`]: the machine code of a kernel in `f32`.
+#[cfg(target_arch = "x86_64")]
 pub(super) fn machine(kernel: &Kernel, layout: &TileLayout, width: Width, task: Task) -> Option<Box<dyn Program<f32>>> {
     MachineCode::new(kernel, layout.clone(), width, task).map(|code| Box::new(code) as Box<dyn Program<f32>>)
 }
 
+/// Only the tape runs on other processors.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn machine(_: &Kernel, _: &TileLayout, _: Width, _: Task) -> Option<Box<dyn Program<f32>>> {
+    None
+}
+
+#[cfg(target_arch = "x86_64")]
 impl Program<f32> for MachineCode {
     fn lanes(&self) -> usize {
         MachineCode::lanes(self)
@@ -63,6 +73,7 @@ impl Program<f32> for MachineCode {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
 impl Runner<f32> for Worker<'_> {
     fn run(&mut self, work: Work<'_, f32>, look: &mut dyn FnMut(Ring<'_, f32>)) {
         Worker::run(self, work, look);
@@ -90,7 +101,7 @@ impl<F: Lane> Program<F> for TapeProgram<F> {
     }
     fn runner<'a>(&'a self, key: [u32; 2], data: TableRows<'a, F>) -> Box<dyn Runner<F> + 'a> {
         let block = Block::new(self.tape.rows, self.tape.vars, self.lanes, key);
-        Box::new(TapeRunner { program: self, block, data, alarm: [const { Vec::new() }; 4] })
+        Box::new(TapeRunner { program: self, block, data, alarm: [const { Vec::new() }; 3] })
     }
     fn form(&self) -> &'static str {
         "tape"
@@ -101,8 +112,8 @@ struct TapeRunner<'a, F> {
     program: &'a TapeProgram<F>,
     block: Block<F>,
     data: TableRows<'a, F>,
-    /// What rang: the largest magnitudes of gradient and parameters, the value, the squared norm.
-    alarm: [Vec<F>; 4],
+    /// What rang: the largest magnitude in the gradient, the value, the squared norm.
+    alarm: [Vec<F>; 3],
 }
 
 impl<F: Lane> TapeRunner<'_, F> {
@@ -125,33 +136,38 @@ impl<F: Lane> TapeRunner<'_, F> {
 }
 
 impl<F: Lane> TapeRunner<'_, F> {
-    /// Whether a restart of the tile may have to stop; if so, all that rang is in `alarm`.
-    fn rings(&mut self, tile: &[F], host: &[F]) -> bool {
+    /// Running lanes that may have to stop; where there are any, all that rang is in `alarm`.
+    fn rings(&mut self, tile: &[F], host: &[F]) -> [u64; 4] {
         let TapeProgram { tape, layout, lanes, task, .. } = self.program;
-        let Task::Descend { value, gradient_squared, target, change } = *task else { return false };
+        let mut rung = [0; 4];
+        let Task::Descend { value, gradient_squared, target, change } = *task else { return rung };
         let output = |k: usize, wanted: bool| wanted.then(|| self.block.output(tape, tape.scalars[k], host));
         let (worst_x, worst_gradient) = (output(0, true), output(1, true));
         let (now, norm) = (output(2, value), output(2 + usize::from(value), gradient_squared.is_some()));
         let above = |o: &Option<Output<'_, F>>, limit: f64| o.as_ref().is_some_and(|o| o.any_above(F::of(limit)));
-        let mut ring = above(&worst_x, DIVERGED) || above(&worst_gradient, HUGE);
-        let last = layout.row(layout.last(), *lanes);
-        if now.is_some() || norm.is_some() {
-            let at = |o: &Option<Output<'_, F>>, lane: usize| o.as_ref().map(|o| o.at(lane).to());
-            ring |= layout.running(tile, *lanes).any(|lane| {
-                let (now, before) = (at(&now, lane), tile[last.start + lane].to());
-                let changed = |now: f64, c: f64| (now - before).abs() <= c * now.abs().max(1.0);
-                matches!((at(&norm, lane), gradient_squared), (Some(n), Some(limit)) if n <= F::of(limit).to())
-                    || matches!((now, target), (Some(now), Some(goal)) if now <= F::of(goal).to())
-                    || matches!((now, change), (Some(now), Some(c)) if changed(now, c))
-            });
+        let blown = above(&worst_x, DIVERGED) || above(&worst_gradient, HUGE);
+        if !blown && now.is_none() && norm.is_none() {
+            return rung;
         }
-        if ring {
+        let last = layout.row(layout.last(), *lanes);
+        let at = |o: &Option<Output<'_, F>>, lane: usize| o.as_ref().map(|o| o.at(lane).to());
+        for lane in layout.running(tile, *lanes) {
+            let (now, before) = (at(&now, lane), tile[last.start + lane].to());
+            let far = |o: &Option<Output<'_, F>>, limit: f64| at(o, lane).is_some_and(|v| v > F::of(limit).to());
+            let changed = |now: f64, c: f64| (now - before).abs() <= c * now.abs().max(1.0);
+            let rings = blown && (far(&worst_x, DIVERGED) || far(&worst_gradient, HUGE))
+                || matches!((at(&norm, lane), gradient_squared), (Some(n), Some(limit)) if n <= F::of(limit).to())
+                || matches!((now, target), (Some(now), Some(goal)) if now <= F::of(goal).to())
+                || matches!((now, change), (Some(now), Some(c)) if changed(now, c));
+            rung[lane / 64] |= u64::from(rings) << (lane % 64);
+        }
+        if rung != [0; 4] {
             let of = |o: &Option<Output<'_, F>>, lane: usize| o.as_ref().map_or(F::default(), |o| o.at(lane));
-            let outputs = [&worst_gradient, &worst_x, &now, &norm];
+            let outputs = [&worst_gradient, &now, &norm];
             let alarm = outputs.map(|o| (0..*lanes).map(|lane| of(o, lane)).collect());
             self.alarm = alarm;
         }
-        ring
+        rung
     }
 
     /// An evaluation's outputs, and the value that a step saw, go to the tile.
@@ -189,12 +205,13 @@ impl<F: Lane> Runner<F> for TapeRunner<'_, F> {
             for step in work.step..work.steps {
                 let host = &work.host[(step - work.step) as usize * work.stride..];
                 run(*width, tape, &mut self.block, Given { host, data: self.data, step: step as u32 + 1 });
-                if self.rings(tile, host) {
+                let rung = self.rings(tile, host);
+                if rung != [0; 4] {
                     self.exchange(tile, false);
                     let flip = self.block.flip;
-                    let [gradient, parameter, value, norm] = &self.alarm;
+                    let [gradient, value, norm] = &self.alarm;
                     let (before, after) = (flip * layout.dim, (1 - flip) * layout.dim);
-                    look(Ring { tile: number, step, rows: tile, before, after, gradient, parameter, value, norm });
+                    look(Ring { tile: number, step, rows: tile, lanes: rung, before, after, gradient, value, norm });
                     self.exchange(tile, true);
                 } else {
                     self.give_out(tile, host);
@@ -204,46 +221,4 @@ impl<F: Lane> Runner<F> for TapeRunner<'_, F> {
             self.exchange(tile, false);
         }
     }
-}
-
-impl TileLayout {
-    /// The numbers of a row.
-    pub(super) fn row(&self, row: usize, lanes: usize) -> std::ops::Range<usize> {
-        row * lanes..(row + 1) * lanes
-    }
-
-    /// The number of a lane's restart.
-    pub(super) fn id<F: Lane>(&self, tile: &[F], lanes: usize, lane: usize) -> u64 {
-        let words: &[u32] = bytemuck::cast_slice(&tile[self.words() * lanes..][..2 * lanes]);
-        u64::from(words[lane]) | u64::from(words[lanes + lane]) << 32
-    }
-
-    /// Gives a lane to a restart.
-    pub(super) fn set_id<F: Lane>(&self, tile: &mut [F], lanes: usize, lane: usize, id: u64) {
-        let words: &mut [u32] = bytemuck::cast_slice_mut(&mut tile[self.words() * lanes..][..2 * lanes]);
-        words[lane] = id as u32;
-        words[lanes + lane] = (id >> 32) as u32;
-    }
-
-    /// One bit for each lane that runs.
-    pub(super) fn alive<'a, F: Lane>(&self, tile: &'a mut [F], lanes: usize) -> &'a mut [u64] {
-        bytemuck::cast_slice_mut(&mut tile[self.row(self.words() + 2, lanes)])
-    }
-
-    /// Whether a lane runs.
-    pub(super) fn runs<F: Lane>(&self, tile: &[F], lanes: usize, lane: usize) -> bool {
-        let bits: &[u64] = bytemuck::cast_slice(&tile[self.row(self.words() + 2, lanes)]);
-        bits[lane / 64] >> (lane % 64) & 1 == 1
-    }
-
-    /// The lanes that run.
-    pub(super) fn running<'a, F: Lane>(&'a self, tile: &'a [F], lanes: usize) -> impl Iterator<Item = usize> + 'a {
-        (0..lanes).filter(move |&lane| self.runs(tile, lanes, lane))
-    }
-}
-
-/// Memory for tiles.
-pub(super) fn tiles<F: Lane>(layout: &TileLayout, lanes: usize, count: usize) -> Vec<Line> {
-    let bytes = layout.len() * lanes * size_of::<F>() * count;
-    vec![Line::default(); bytes.div_ceil(size_of::<Line>())]
 }

@@ -463,9 +463,13 @@ impl Assembler {
         self.general(0x3b, a as u8, b);
     }
 
-    /// Sets the zero flag where `a` and the 64 bits in memory have no bit in common.
-    pub(super) fn test_load(&mut self, a: Gpr, b: Memory) {
-        self.general(0x85, a as u8, b);
+    pub(super) fn and_load(&mut self, to: Gpr, from: Memory) {
+        self.general(0x23, to as u8, from);
+    }
+
+    /// `to |= from`; the zero flag tells whether nothing is set.
+    pub(super) fn or(&mut self, to: Gpr, from: Gpr) {
+        self.registers(0x09, from as u8, to);
     }
 
     pub(super) fn zero(&mut self, to: Gpr) {

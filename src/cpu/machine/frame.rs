@@ -1,6 +1,7 @@
 //! What machine code and the engine tell each other: a block of memory that one register points to.
 
 use super::twins::MOST;
+use crate::cpu::tile::Line;
 use crate::graph::Law;
 use crate::random::philox4x32;
 use std::mem::offset_of;
@@ -17,13 +18,6 @@ pub(super) const CURSORS: usize = 16;
 const DEFAULT_CONTROL: u32 = 0x1f80;
 const FLUSH_TO_ZERO: u32 = 0x8000;
 const DENORMALS_ARE_ZERO: u32 = 0x0040;
-/// Lanes of the widest vector.
-pub(super) const LANES: usize = 16;
-
-/// A vector of the widest kind.
-#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C, align(64))]
-pub(crate) struct Line(pub(crate) [f32; LANES]);
 
 /// The block. Addresses are the engine's, and hold for one call.
 #[derive(Debug)]
@@ -64,9 +58,9 @@ pub(super) struct Frame {
     cursors: [u64; CURSORS],
     value: Line,
     argument: Line,
-    /// What rang, tile by tile: the gradient's alarm, the sum of both alarms, the value and the squared norm.
+    /// Lanes that rang, and why, tile by tile: the gradient's alarm, the value and the squared norm.
+    pub(super) rung: [u64; MOST],
     pub(super) alarm: [Line; MOST],
-    pub(super) sum: [Line; MOST],
     pub(super) now: [Line; MOST],
     pub(super) norm: [Line; MOST],
     saved: [Line; 32],
@@ -96,8 +90,8 @@ impl Frame {
     pub(super) const CURSOR: i32 = offset_of!(Frame, cursors) as i32;
     pub(super) const VALUE: i32 = offset_of!(Frame, value) as i32;
     pub(super) const ARGUMENT: i32 = offset_of!(Frame, argument) as i32;
+    pub(super) const RUNG: i32 = offset_of!(Frame, rung) as i32;
     pub(super) const ALARM: i32 = offset_of!(Frame, alarm) as i32;
-    pub(super) const SUM: i32 = offset_of!(Frame, sum) as i32;
     pub(super) const NOW: i32 = offset_of!(Frame, now) as i32;
     pub(super) const NORM: i32 = offset_of!(Frame, norm) as i32;
     pub(super) const SAVED: i32 = offset_of!(Frame, saved) as i32;
@@ -129,8 +123,8 @@ impl Frame {
             cursors: [0; CURSORS],
             value: Line::default(),
             argument: Line::default(),
+            rung: [0; MOST],
             alarm: [Line::default(); MOST],
-            sum: [Line::default(); MOST],
             now: [Line::default(); MOST],
             norm: [Line::default(); MOST],
             saved: [Line::default(); 32],

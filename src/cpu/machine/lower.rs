@@ -2,54 +2,11 @@
 
 use super::code::{Alarm, Base, CarriedCode, Definition, Item, LoopCode, Op, Place, Recorder, Value};
 use super::frame::TABLES;
+use crate::cpu::tile::TileLayout;
 use crate::graph::{Binary, MAX_RANK, Unary};
 use crate::kernel::{Array, Index, Instruction, Kernel, Loop, LoopVar, Statement, ValueId};
 use crate::random::Purpose;
 use std::collections::{HashMap, HashSet};
-
-/// Where a tile keeps what: counts of vectors from its beginning.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TileLayout {
-    /// Coordinates.
-    pub(crate) dim: usize,
-    /// State slots, `dim` vectors each, behind the two arrays of parameters.
-    pub(crate) states: usize,
-    /// Hyperparameters drawn for each restart, behind the states.
-    pub(crate) drawn: usize,
-    /// Whether a gradient is given out.
-    pub(crate) gradient: bool,
-}
-
-impl TileLayout {
-    /// First vector of state slot `k`.
-    pub(crate) fn state(&self, k: usize) -> usize {
-        (2 + k) * self.dim
-    }
-    /// First vector of the drawn hyperparameters.
-    pub(crate) fn drawn(&self) -> usize {
-        self.state(self.states)
-    }
-    /// First vector of the gradient.
-    pub(crate) fn gradient(&self) -> usize {
-        self.drawn() + self.drawn
-    }
-    /// Two vectors of scalar outputs: value and squared gradient norm.
-    pub(crate) fn outputs(&self) -> usize {
-        self.gradient() + if self.gradient { self.dim } else { 0 }
-    }
-    /// The value one step ago.
-    pub(crate) fn last(&self) -> usize {
-        self.outputs() + 2
-    }
-    /// Low and high words of the restarts' numbers, then one bit a lane that runs.
-    pub(crate) fn words(&self) -> usize {
-        self.last() + 1
-    }
-    /// Vectors of a tile: an even number, so that tiles of 256-bit vectors begin at 64 bytes.
-    pub(crate) fn len(&self) -> usize {
-        (self.words() + 3).next_multiple_of(2)
-    }
-}
 
 /// The kernel as recorded, and what its scratch memory begins with.
 pub(super) struct Lowered {

@@ -16,37 +16,18 @@ mod tests;
 mod twins;
 
 use super::lane::Width;
+use super::tile::{Line, Ring, Task, TileLayout, Work};
 use crate::kernel::Kernel;
 use code::{Definition, Op, Value};
 use emit::{AFTER, BEFORE, DATA, Emitter, FRAME, HOST, SCRATCH, TILE};
 use encode::{Condition, Form, Gpr, Memory, Predicate, Source};
 use frame::Frame;
-pub(crate) use frame::Line;
-pub(crate) use lower::TileLayout;
 use std::collections::HashMap;
 
 /// A sum of squares above this may hide a coordinate that is a blow-up: (10^18)².
 const ALARM: f32 = 1e36;
 /// Machine code longer than this is not kept: it would run from main memory.
 const MOST_BYTES: usize = 1 << 24;
-
-/// What a program does behind its kernel.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Task {
-    /// Steps: watches for blow-ups, and for reasons to stop.
-    Descend {
-        /// Largest squared gradient norm of a converged restart.
-        gradient_squared: Option<f64>,
-        /// The value that is aimed at.
-        target: Option<f64>,
-        /// Largest change of a stalled restart's value.
-        change: Option<f64>,
-        /// Whether the kernel gives out the value.
-        value: bool,
-    },
-    /// Evaluates once; scalar outputs go to the tile.
-    Evaluate,
-}
 
 /// A kernel as machine code.
 pub(crate) struct MachineCode {
@@ -237,16 +218,19 @@ fn write(
         for (tile, &(first, now, norm, (gradient, all))) in tiles.iter().enumerate() {
             let line = (tile * size_of::<Line>()) as i32;
             store_on_trip.push((Frame::ALARM + line, gradient));
-            store_on_trip.push((Frame::SUM + line, all));
             store_on_trip.extend(now.map(|r| (Frame::NOW + line, r)));
             store_on_trip.extend(norm.map(|r| (Frame::NORM + line, r)));
             let spare = e.asm.form.registers() - 1;
             let alive = Memory::at(TILE, first + vector(layout.words() + 2)?);
-            let ring = |e: &mut Emitter<'_>, predicate, a: u8, b: Source| {
+            // One bit for each lane, in rcx.
+            let mut tests = 0;
+            let mut ring = |e: &mut Emitter<'_>, predicate, a: u8, b: Source| {
                 e.asm.compare(predicate, spare, a, b);
-                e.asm.lanes_to_gpr(Gpr::Rax, spare);
-                e.asm.test_load(Gpr::Rax, alive);
-                e.asm.jump_if(Condition::NotZero, trip);
+                e.asm.lanes_to_gpr(if tests == 0 { Gpr::Rcx } else { Gpr::Rdx }, spare);
+                if tests > 0 {
+                    e.asm.or(Gpr::Rcx, Gpr::Rdx);
+                }
+                tests += 1;
             };
             ring(e, Predicate::NotLessEqual, all, constant(ALARM.to_bits())?);
             if let (Some(limit), Some(norm)) = (gradient_squared, norm) {
@@ -267,7 +251,14 @@ fn write(
                 e.give(difference);
                 e.give(size);
             }
+            e.asm.and_load(Gpr::Rcx, alive);
+            e.asm.mov_store(frame(Frame::RUNG + 8 * tile as i32), Gpr::Rcx);
+            if tile == 0 {
+                e.asm.mov(Gpr::Rax, Gpr::Rcx);
+            }
+            e.asm.or(Gpr::Rax, Gpr::Rcx);
         }
+        e.asm.jump_if(Condition::NotZero, trip);
         // Only now: when a tile rings, no tile's last value is the new one yet.
         for &(first, now, ..) in &tiles {
             if let Some(now) = now {
@@ -319,27 +310,6 @@ fn write(
     Some(())
 }
 
-/// What rang: a tile whose lanes want to be looked at.
-pub(crate) struct Ring<'a, F> {
-    /// Which tile of those that were given.
-    pub(crate) tile: usize,
-    /// Steps done before the one under way.
-    pub(crate) step: u64,
-    /// Everything that is the tile's.
-    pub(crate) rows: &'a mut [F],
-    /// Vectors before the parameters before the step and after it.
-    pub(crate) before: usize,
-    pub(crate) after: usize,
-    /// NaN (or the largest magnitude) where a gradient is not finite.
-    pub(crate) gradient: &'a [F],
-    /// At most 1e18 where no new parameter is above it in magnitude: their sum of squares or the largest magnitude.
-    pub(crate) parameter: &'a [F],
-    /// The value before the step.
-    pub(crate) value: &'a [F],
-    /// The squared gradient norm before the step.
-    pub(crate) norm: &'a [F],
-}
-
 /// A thread's memory for running one program.
 pub(crate) struct Worker<'c> {
     code: &'c MachineCode,
@@ -347,20 +317,6 @@ pub(crate) struct Worker<'c> {
     frame: Box<Frame>,
     /// The surface's table.
     data: &'c [f32],
-}
-
-/// What a call runs over.
-pub(crate) struct Work<'a, F> {
-    /// Tiles, one after the other.
-    pub(crate) tiles: &'a mut [Line],
-    /// Which of the two parameter arrays is before the first step.
-    pub(crate) flip: usize,
-    /// Host scalars: `stride` for each step, or the same for all where it is 0.
-    pub(crate) host: &'a [F],
-    pub(crate) stride: usize,
-    /// Steps done, and how many are to be done then.
-    pub(crate) step: u64,
-    pub(crate) steps: u64,
 }
 
 impl<'c> Worker<'c> {
@@ -411,10 +367,10 @@ impl<'c> Worker<'c> {
                     tile: at / bytes + k,
                     step: frame.step,
                     rows,
+                    lanes: [frame.rung[k], 0, 0, 0],
                     before: frame.before / vector,
                     after: frame.after / vector,
                     gradient: &frame.alarm[k].0[..lanes],
-                    parameter: &frame.sum[k].0[..lanes],
                     value: &frame.now[k].0[..lanes],
                     norm: &frame.norm[k].0[..lanes],
                 });

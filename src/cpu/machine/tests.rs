@@ -1,5 +1,6 @@
 use super::super::lane::{CHUNK, Lane, Width};
-use super::super::machine::{Line, MachineCode, Task, TileLayout, Work, Worker};
+use super::super::tile::{Line, Task, TileLayout, Work};
+use super::{MachineCode, Worker};
 use crate::graph::{Binary, LaneLoop, Unary};
 use crate::kernel::{Array, Carried, Index, Instruction, Kernel, Loop, Statement, Type};
 
