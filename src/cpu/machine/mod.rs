@@ -11,9 +11,14 @@ mod encode;
 mod frame;
 mod interleave;
 mod lower;
+mod nest;
+mod outside;
+mod registers;
 #[cfg(test)]
 mod tests;
 mod twins;
+mod uses;
+mod watch;
 
 use super::lane::Width;
 use super::tile::{Line, Ring, Task, TileLayout, Work};
