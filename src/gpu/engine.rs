@@ -1,6 +1,7 @@
 //! The GPU engine: cuts a plan into launches that fit the device, and launches into dispatches that no watchdog minds.
 
 use super::buffers::{Buffers, Packing, Params, Sizes, filled, layout, mapped, read};
+use super::cache::PipelineCache;
 use super::crowd::Crowd;
 use super::descent::descent;
 use super::device::Gpu;
@@ -129,12 +130,15 @@ impl GpuEngine {
             module: &module,
             entry_point: Some(entry),
             compilation_options: Default::default(),
-            cache: None,
+            cache: gpu.cache.as_ref().map(PipelineCache::get),
         });
         if let Some(error) = pollster::block_on(scope.pop()) {
             return Err(gpu.error(DeviceProblem::Refused(first_line(&error.to_string()))));
         }
         gpu.check()?;
+        if let Some(cache) = &gpu.cache {
+            cache.save();
+        }
         let module = Module { pipeline };
         let mut known = self.modules.borrow_mut();
         if known.len() >= MODULES {

@@ -1,6 +1,7 @@
 //! The GPU engine: kernels as WGSL, many steps a dispatch, restarts in chunks that fit the device.
 
 mod buffers;
+mod cache;
 mod crowd;
 mod descent;
 mod device;
