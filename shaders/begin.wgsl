@@ -1,4 +1,4 @@
-// Begins a launch: poisons what it will write, sets the states, and draws the starts where they are drawn on the device.
+// Begins a launch: poisons what it will write, lists all slots, sets the states, and draws the starts where they are drawn on the device.
 //
 // `tables` holds lo, width and hi of every coordinate, then the initial states of every configuration.
 
@@ -9,13 +9,14 @@ fn begin(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) 
     }
     status[slot] = (params.epoch << 8u) | RUNNING;
     status[params.count + slot] = 0u;
+    queue.slots[slot] = slot;
     for (var region = 0u; region < REGIONS; region++) {
         values[region * params.count + slot] = bitcast<f32>(0x7fa5a5a5u ^ params.zero);
     }
     for (var k = 0u; k < STATES; k++) {
         let initial = tables[3u * DIM + configuration * STATES + k];
         for (var i = 0u; i < DIM; i++) {
-            states[(k * DIM + i) * params.count + slot] = initial;
+            states[packed_place(k * PADDED + i)] = initial;
         }
     }
     if (params.sampled == 0u) {
@@ -27,7 +28,7 @@ fn begin(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) 
             let i = 4u * block + j;
             if (i < DIM) {
                 let start = start_uniform(four[j], tables[i], tables[DIM + i], tables[2u * DIM + i], params.zero);
-                xs[i * params.count + slot] = start;
+                xs[packed_place(i)] = start;
             }
         }
     }

@@ -1,7 +1,9 @@
 // What every entry point shares: the bindings, and how an invocation finds its restart.
 //
 // A launch runs `count` slots; a slot is one restart of one configuration. Arrays of a restart lie coordinate-major
-// (element i of slot s at i * count + s), so that neighbours read neighbouring words. Twin: src/gpu/buffers.rs.
+// (element i of slot s at i * count + s), so that neighbours read neighbouring words; parameters and states of straight code
+// lie PACK elements together, which one instruction loads. Twin: src/gpu/buffers.rs.
+// Modules that call `packed_place` declare PACK.
 
 struct Params {
     count: u32,              // slots of this launch
@@ -24,17 +26,25 @@ struct Params {
     goal: f32,               // the target value
     change: f32,             // tolerance of a step's change of value
     sampled: u32,            // 1: starts are drawn here
+    listed: u32,             // how many slots stand in the current list of `queue`
+    list: u32,               // where it begins: 0 or count
+}
+
+struct Queue {
+    ended: atomic<u32>,      // restarts of this launch that have ended
+    next: atomic<u32>,       // slots written by a compaction so far
+    slots: array<u32>,       // two lists of slots, in any order: no result depends on it
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> xs: array<f32>;       // parameters
 @group(0) @binding(2) var<storage, read_write> states: array<f32>;   // optimizer states
 @group(0) @binding(3) var<storage, read_write> status: array<u32>;   // status, then steps taken
-@group(0) @binding(4) var<storage, read_write> values: array<f32>;   // regions of one number a slot
+@group(0) @binding(4) var<storage, read_write> values: array<f32>;   // regions of one number a slot, then the drawn hyperparameters
 @group(0) @binding(5) var<storage, read_write> extra: array<f32>;    // gradient out, scratch
-@group(0) @binding(6) var<storage, read> host: array<f32>;           // host scalars
-@group(0) @binding(7) var<storage, read> tables: array<f32>;         // constant tables; in `begin` the box and initial states
-@group(0) @binding(8) var<storage, read> drawn: array<f32>;          // hyperparameters drawn for each slot
+@group(0) @binding(6) var<storage, read_write> queue: Queue;         // which slots still run
+@group(0) @binding(7) var<storage, read> host: array<f32>;           // host scalars
+@group(0) @binding(8) var<storage, read> tables: array<f32>;         // constant tables; in `begin` the box and initial states
 
 const RUNNING = 0u;
 const CONVERGED = 1u;
@@ -44,29 +54,40 @@ const MAX_STEPS = 4u;
 const DIVERGED = 5u;
 const NONFINITE = 6u;
 const LAST_VALUE = 2u;       // region of the value one step ago
-const GONE = 1e18;           // magnitudes above are a blow-up
-const HUGE = 3.4e38;         // `magnitude` of what is not finite is above
+const GONE = 0x5d5e0b6bu;    // a `magnitude` above is a blow-up: 1e18
+const INFINITE = 0x7f800000u; // a `magnitude` of at least this is not finite
 
 var<private> slot: u32;
 var<private> configuration: u32;
 var<private> restart: vec2<u32>; // low word, high word
 
-// Finds the slot's restart; false for an invocation without one.
-fn locate(id: vec3<u32>, groups: vec3<u32>) -> bool {
-    slot = id.x + id.y * groups.x * 64u;
-    if (slot >= params.count) {
-        return false;
-    }
+// Makes a slot the current one and finds its restart.
+fn enter(chosen: u32) {
+    slot = chosen;
     let place = params.offset + slot;
     configuration = place / params.restarts;
     let low = place % params.restarts + params.first_low;
     restart = vec2<u32>(low, params.first_high + select(0u, 1u, low < params.first_low));
+}
+
+// Where element i of the current slot's parameters lies in `xs`.
+fn packed_place(i: u32) -> u32 {
+    return ((i / PACK) * params.count + slot) * PACK + i % PACK;
+}
+
+// Enters the invocation's own slot of all; false for an invocation without one.
+fn locate(id: vec3<u32>, groups: vec3<u32>) -> bool {
+    let own = id.x + id.y * groups.x * 64u;
+    if (own >= params.count) {
+        return false;
+    }
+    enter(own);
     return true;
 }
 
-// |v|, infinities and NaN read as the largest finite number: bits, because a compiler may assume that neither occurs.
-fn magnitude(v: f32) -> f32 {
-    return bitcast<f32>(min(bitcast<u32>(v) & 0x7fffffffu, 0x7f7fffffu));
+// |v| as bits, which are in the order of the numbers, NaN above all: a compiler may assume that neither NaN nor infinity occurs.
+fn magnitude(v: f32) -> u32 {
+    return bitcast<u32>(v) & 0x7fffffffu;
 }
 
 // Four words of this restart's stream at a step.
@@ -86,14 +107,9 @@ fn draw_uniform(step: u32, tag: u32) -> vec4<f32> {
 // Why a restart stops at a point, for a reason other than a blow-up; RUNNING where it does not. `before` is the value one
 // step ago, known where `known`.
 fn reason(value: f32, squared_norm: f32, before: f32, known: bool) -> u32 {
-    if ((params.tests & 1u) != 0u && squared_norm <= params.gradient_squared) {
-        return CONVERGED;
-    }
-    if ((params.tests & 2u) != 0u && value <= params.goal) {
-        return TARGET;
-    }
-    if ((params.tests & 4u) != 0u && known && abs(value - before) <= params.change * max(1.0, abs(value))) {
-        return STALLED;
-    }
-    return RUNNING;
+    let converged = ((params.tests & 1u) != 0u) & (squared_norm <= params.gradient_squared);
+    let target_met = ((params.tests & 2u) != 0u) & (value <= params.goal);
+    let still = abs(value - before) <= params.change * max(1.0, abs(value));
+    let stalled = ((params.tests & 4u) != 0u) & known & still;
+    return select(select(select(RUNNING, STALLED, stalled), TARGET, target_met), CONVERGED, converged);
 }

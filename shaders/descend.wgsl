@@ -1,38 +1,25 @@
-// Descends: `params.steps` steps of one restart an invocation, nothing in memory between them.
+// Descends: `params.steps` steps of ABREAST restarts an invocation, nothing in memory between them.
 //
-// The generated parts take the places of the `//@` lines: `step` gives worst_x, worst_gradient, value and squared_norm, and
-// new parameters and states that `commit` makes the current ones.
+// An invocation takes its restarts from the list of those that were running when it was written, 64 apart. The generated
+// parts take the places of the `//@` lines: `enter` loads restarts, `steady` and `host` the host scalars that are the same at
+// every step and those that are not, `step` makes a step of each and says whether it stands, `leave` stores.
 
 @compute @workgroup_size(64)
-fn descend(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    if (!locate(id, groups)) {
+fn descend(
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let first = (group.x + group.y * groups.x) * (64u * ABREAST) + lane;
+    if (first >= params.listed) {
         return;
     }
-    if ((status[slot] & 0xffu) != RUNNING) {
-        return;
-    }
-    var taken = status[params.count + slot];
-    var before = values[LAST_VALUE * params.count + slot];
-    var code = RUNNING;
-    //@ load
+    //@ enter
+    //@ steady
     for (var k = 0u; k < params.steps; k++) {
-        let row = (configuration * params.rows + k * params.advance) * HOST_SCALARS;
         let step = params.step + k + 1u;
+        //@ host
         //@ step
-        if (worst_gradient > HUGE) {
-            code = NONFINITE;
-            break;
-        }
-        //@ tests
-        if (worst_x > GONE) {
-            code = DIVERGED;
-            break;
-        }
-        //@ commit
-        taken += 1u;
     }
-    //@ store
-    status[slot] = (params.epoch << 8u) | code;
-    status[params.count + slot] = taken;
-    values[LAST_VALUE * params.count + slot] = before;
+    //@ leave
 }

@@ -18,7 +18,7 @@ fn evaluate(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
     if (code == RUNNING) {
         let taken = status[params.count + slot];
         code = reason(value, squared_norm, values[LAST_VALUE * params.count + slot], taken > 0u);
-        if (magnitude(value) > HUGE || (bitcast<u32>(squared_norm) & 0x7fffffffu) > 0x7f800000u) {
+        if (magnitude(value) >= INFINITE || magnitude(squared_norm) > INFINITE) {
             code = NONFINITE;
         }
         if (code == RUNNING) {

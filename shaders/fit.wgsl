@@ -63,7 +63,7 @@ fn fit_rows(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
             //@ accumulate
         }
         //@ worst
-        let bad = worst > HUGE;
+        let bad = worst >= INFINITE;
         let first = taken == 0u;
         let gain = before - now;
         let better = !bad && (first || gain >= -SLACK * before);

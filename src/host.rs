@@ -117,6 +117,22 @@ impl HostProgram {
         self.scalars.outputs.is_empty()
     }
 
+    /// Which host scalars can differ from step to step, where those hyperparameters are `scheduled`.
+    pub fn varying(&self, scheduled: &[bool]) -> Vec<bool> {
+        let mut varies: Vec<bool> = Vec::with_capacity(self.scalars.list.len());
+        for instruction in &self.scalars.list {
+            varies.push(match *instruction {
+                Instruction::Step | Instruction::State(_) => true,
+                Instruction::Hyper(k) => scheduled.get(k).copied().unwrap_or(true),
+                Instruction::Constant(_) | Instruction::Steps => false,
+                Instruction::Unary(_, a) => varies[a],
+                Instruction::Binary(_, a, b) => varies[a] || varies[b],
+                Instruction::Select(c, a, b) => varies[c] || varies[a] || varies[b],
+            });
+        }
+        self.scalars.outputs.iter().map(|&o| varies[o]).collect()
+    }
+
     /// The host scalars of one configuration, step by step.
     pub fn run<'a>(&'a self, hyper: &'a [HyperValue], steps: u64) -> HostRun<'a> {
         let mut run = HostRun {

@@ -405,6 +405,14 @@ impl Plan {
         &self.evaluation
     }
 
+    /// Which hyperparameters any of these configurations of one program schedules.
+    pub(crate) fn scheduled(&self, numbers: &[usize]) -> Vec<bool> {
+        let configurations = || numbers.iter().map(|&n| &self.configurations[n]);
+        let slots = configurations().map(|c| c.hyper.len()).max().unwrap_or(0);
+        let is = |k: usize| configurations().any(|c| matches!(c.hyper.get(k), Some(HyperValue::Schedule(_))));
+        (0..slots).map(is).collect()
+    }
+
     /// Where restarts start.
     pub fn sampler(&self) -> &Sampler {
         &self.sampler

@@ -3,8 +3,8 @@
 
 mod support;
 
-use catchment::random::{Points, Starts};
-use catchment::{Bounds, Plan, Trace};
+use catchment::random::{Domain, Points, Starts};
+use catchment::{Bounds, Plan, Stopping, Surface, Trace};
 use std::sync::Arc;
 use support::bits::{restarts, same, traced};
 use support::catalog::{DIMS, chains, label, points, some_surfaces, surfaces};
@@ -142,4 +142,40 @@ fn values_of_many_points_lie_within_the_error_bound() {
         checks::values(&mut report, &gpu.engine, &row, &surface, &surface, &points, catchment::Precision::F32, SEED);
     }
     report.finish(40_000);
+}
+
+/// Restarts that converge, stall, reach a target, diverge or go on, at very different steps: the list of those that run is
+/// written anew many times, and neither its cuts nor its order show.
+#[test]
+fn restarts_that_end_early_change_no_bit() {
+    let Some(gpu) = gpu() else { return };
+    let mut report = Report::new("ends");
+    let chains = [
+        "sgd(lr=log_uniform(1e-4, 2))",
+        "adam(lr=log_uniform(1e-4, 0.3))",
+        "noise(sigma=0.01) | momentum(lr=log_uniform(1e-4, 0.5))",
+        "sgd(lr=[0.4, 0.01])",
+    ];
+    for dim in [1, 2, 7, 200] {
+        let surface = Surface::formula("sum(x^2 + 0.1*x^4)", Domain::cube(dim, -2.0, 2.0)).expect("a formula");
+        for chain in chains {
+            let stopping = Stopping { gradient: Some(1e-2), change: Some(1e-7), target: Some(1e-5) };
+            let (restarts_, steps) = if dim > 40 { (300, 150) } else { (700, 400) };
+            let plan = Plan::new(surface.clone()).optimizer(chain).restarts(restarts_).steps(steps).seed(SEED);
+            let plan = plan.stopping(stopping);
+            let run = |plan: catchment::PlanBuilder| restarts(&gpu.engine, &plan.resolve().expect("a plan"));
+            let whole = run(plan.clone());
+            let mut ends: Vec<u32> = whole.values().map(|r| r.steps).collect();
+            ends.sort_unstable();
+            ends.dedup();
+            report.require(ends.len() > 2, || format!("{dim} {chain}: all end at {ends:?}"));
+            let row = format!("{dim} {chain}");
+            for chunk in [64, 333] {
+                same(&mut report, &format!("{row} by {chunk}"), SEED, &whole, &run(plan.clone().chunk(chunk)));
+            }
+            let trace = Trace { steps: vec![0, 1, 7, 50, 133, 140], restarts: 100 };
+            same(&mut report, &format!("{row} traced"), SEED, &whole, &run(plan.trace(trace)));
+        }
+    }
+    report.finish(60);
 }

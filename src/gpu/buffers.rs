@@ -29,6 +29,38 @@ pub(super) struct Params {
     pub(super) goal: f32,
     pub(super) change: f32,
     pub(super) sampled: u32,
+    pub(super) listed: u32,
+    pub(super) list: u32,
+}
+
+/// How many elements of a restart's parameters, or of a state, lie together: those that one instruction loads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Packing(pub(super) u32);
+
+impl Packing {
+    /// Every element on its own.
+    pub(super) const NONE: Packing = Packing(1);
+
+    /// The widest that a dimension fills.
+    pub(super) fn widest(dim: u32) -> Packing {
+        Packing(dim.next_power_of_two().min(4))
+    }
+
+    /// A dimension rounded up to whole groups.
+    pub(super) fn padded(self, dim: u32) -> u32 {
+        dim.next_multiple_of(self.0)
+    }
+
+    /// Where element `i` of a slot lies in a launch of `slots`: `packed_place` of common.wgsl.
+    pub(super) fn element(self, i: usize, slot: usize, slots: usize) -> usize {
+        let pack = self.0 as usize;
+        (i / pack * slots + slot) * pack + i % pack
+    }
+
+    /// Its declaration in a shader.
+    pub(super) fn constant(self) -> String {
+        format!("const PACK = {}u;\n\n", self.0)
+    }
 }
 
 /// Sizes of a launch's buffers, in 32-bit words.
@@ -39,48 +71,49 @@ pub(super) struct Sizes {
     pub(super) status: u64,
     pub(super) values: u64,
     pub(super) extra: u64,
+    pub(super) queue: u64,
     pub(super) host: u64,
-    pub(super) drawn: u64,
 }
 
 /// A launch's buffers.
 #[derive(Debug)]
 pub(super) struct Buffers {
-    pub(super) sizes: Sizes,
     pub(super) params: wgpu::Buffer,
     pub(super) xs: wgpu::Buffer,
     pub(super) states: wgpu::Buffer,
     pub(super) status: wgpu::Buffer,
     pub(super) values: wgpu::Buffer,
     pub(super) extra: wgpu::Buffer,
+    pub(super) queue: wgpu::Buffer,
     pub(super) host: wgpu::Buffer,
-    pub(super) drawn: wgpu::Buffer,
+    /// Where `queue`'s first word is read on the host.
+    pub(super) ended: wgpu::Buffer,
 }
 
 impl Buffers {
-    /// Makes all buffers; each holds at least one word.
+    /// Makes all buffers; each holds at least four words, what the widest packing loads.
     pub(super) fn new(gpu: &Gpu, sizes: Sizes) -> Result<Buffers, Error> {
         use wgpu::BufferUsages as Usage;
         let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let make = |label, words: u64, usage| {
             gpu.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
-                size: 4 * words.max(1),
+                size: 4 * words.max(4),
                 usage: usage | Usage::COPY_DST,
                 mapped_at_creation: false,
             })
         };
         let both = Usage::STORAGE | Usage::COPY_SRC;
         let buffers = Buffers {
-            sizes,
             params: make("params", size_of::<Params>() as u64 / 4, Usage::UNIFORM),
             xs: make("xs", sizes.xs, both),
             states: make("states", sizes.states, both),
             status: make("status", sizes.status, both),
             values: make("values", sizes.values, both),
             extra: make("extra", sizes.extra, both),
+            queue: make("queue", sizes.queue, both),
             host: make("host", sizes.host, Usage::STORAGE),
-            drawn: make("drawn", sizes.drawn, Usage::STORAGE),
+            ended: make("ended", 1, Usage::MAP_READ),
         };
         if let Some(error) = pollster::block_on(scope.pop()) {
             return Err(gpu.error(DeviceProblem::Refused(error.to_string())));
@@ -98,9 +131,9 @@ impl Buffers {
             &self.status,
             &self.values,
             &self.extra,
+            &self.queue,
             &self.host,
             tables,
-            &self.drawn,
         ];
         let entries: Vec<wgpu::BindGroupEntry<'_>> = all
             .iter()
@@ -114,9 +147,9 @@ impl Buffers {
     }
 }
 
-/// The one layout that all modules of a descent share: binding 0 uniform, 1 to 5 written, 6 to 8 read.
+/// The one layout that all modules of a descent share: binding 0 uniform, 1 to 6 written, 7 and 8 read.
 pub(super) fn layout(gpu: &Gpu) -> wgpu::BindGroupLayout {
-    layout_of(gpu, "catchment", 5, 9)
+    layout_of(gpu, "catchment", 6, 9)
 }
 
 /// A layout of `count` bindings: 0 uniform, then those that are written up to number `written`, then those that are read.
@@ -175,8 +208,20 @@ pub(super) fn read(
     }
     let submission = gpu.queue.submit([encoder.finish()]);
     wait(submission)?;
+    mapped(gpu, &staging, |words| {
+        let mut at = 0;
+        let part = |&(_, _, count): &(&wgpu::Buffer, u64, u64)| {
+            at += count as usize;
+            words[at - count as usize..at].to_vec()
+        };
+        ranges.iter().map(part).collect()
+    })
+}
+
+/// Reads a buffer that the host can map, once the work that writes it is done.
+pub(super) fn mapped<T>(gpu: &Gpu, buffer: &wgpu::Buffer, take: impl FnOnce(&[u32]) -> T) -> Result<T, Error> {
     let (send, mapped) = mpsc::channel();
-    staging.map_async(wgpu::MapMode::Read, .., move |result| {
+    buffer.map_async(wgpu::MapMode::Read, .., move |result| {
         // The receiver is gone only when reading was given up.
         let _ = send.send(result);
     });
@@ -189,13 +234,9 @@ pub(super) fn read(
         Ok(Err(e)) => return Err(lost(e.to_string())),
         Err(_) => return Err(lost("the read-back never came".to_owned())),
     }
-    let view = staging.get_mapped_range(..).map_err(|e| lost(e.to_string()))?;
-    let words: &[u32] = bytemuck::cast_slice(&view);
-    let mut out = Vec::with_capacity(ranges.len());
-    let mut at = 0;
-    for &(_, _, count) in ranges {
-        out.push(words[at..at + count as usize].to_vec());
-        at += count as usize;
-    }
-    Ok(out)
+    let view = buffer.get_mapped_range(..).map_err(|e| lost(e.to_string()))?;
+    let taken = take(bytemuck::cast_slice(&view));
+    drop(view);
+    buffer.unmap();
+    Ok(taken)
 }

@@ -1,5 +1,6 @@
 //! Devices: which there are, which one is meant, and how one is opened.
 
+use super::cache::PipelineCache;
 use crate::error::{DeviceProblem, Error};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -142,6 +143,7 @@ pub(super) struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) about: Device,
+    pub(super) cache: Option<PipelineCache>,
     failure: Arc<Mutex<Option<DeviceProblem>>>,
 }
 
@@ -159,6 +161,7 @@ impl Gpu {
         let about = describe(index, adapter);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("catchment"),
+            required_features: adapter.features() & wgpu::Features::PIPELINE_CACHE,
             required_limits: adapter.limits(),
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
@@ -177,7 +180,8 @@ impl Gpu {
                 record(&latch, DeviceProblem::Lost(message));
             }
         });
-        Ok(Gpu { device, queue, about, failure })
+        let cache = PipelineCache::open(&device, &adapter.get_info());
+        Ok(Gpu { device, queue, about, cache, failure })
     }
 
     /// The first failure that the device told of, if any.

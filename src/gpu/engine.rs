@@ -1,9 +1,14 @@
 //! The GPU engine: cuts a plan into launches that fit the device, and launches into dispatches that no watchdog minds.
 
-use super::buffers::{Buffers, Params, Sizes, filled, layout, read};
+use super::buffers::{Buffers, Packing, Params, Sizes, filled, layout, mapped, read};
+use super::cache::PipelineCache;
+use super::crowd::Crowd;
+use super::descent::descent;
 use super::device::Gpu;
+use super::pace::Pace;
 use super::print::Layout;
-use super::shader::{REGIONS, START_REGION, Shader, TRACE_REGION, beginning, descent, entries, evaluation};
+use super::shader::{REGIONS, START_REGION, Shader, TRACE_REGION, beginning, compaction, entries, evaluation};
+use super::target::Target;
 use crate::engine::{Backend, Evaluated};
 use crate::error::{DeviceProblem, Error};
 use crate::fit::{BatchedFit, BatchedOutcome};
@@ -14,11 +19,10 @@ use crate::random::Starts;
 use crate::step::Evaluation;
 use crate::surface::Surface;
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// How long a dispatch should take; `CATCHMENT_DISPATCH_MS` overrides it.
-const DISPATCH_MS: f64 = 60.0;
 /// How many slots a launch has at most.
 pub(super) const MAX_SLOTS: u64 = 1 << 22;
 /// Words of host scalars that a dispatch may take along.
@@ -35,9 +39,18 @@ pub(super) const POISON: u32 = 0x7fa5_a5a5;
 pub(crate) struct GpuEngine {
     pub(super) gpu: Gpu,
     epoch: Cell<u32>,
+    /// Pipelines by their text: a surface and rule that run again are not compiled again.
+    modules: RefCell<HashMap<String, Module>>,
+    /// Restarts dispatched, times steps.
+    #[cfg(test)]
+    pub(super) dispatched: Cell<u64>,
 }
 
+/// Pipelines that an engine keeps.
+const MODULES: usize = 64;
+
 /// A module, ready to dispatch.
+#[derive(Clone, Debug)]
 pub(super) struct Module {
     pub(super) pipeline: wgpu::ComputePipeline,
 }
@@ -68,15 +81,32 @@ type Receive<'a> = dyn FnMut(Event) -> Flow + 'a;
 impl GpuEngine {
     /// The best GPU, a software one only where that is allowed.
     pub(crate) fn best(software: bool) -> Result<GpuEngine, Error> {
-        Ok(GpuEngine { gpu: Gpu::best(software)?, epoch: Cell::new(0) })
+        Ok(GpuEngine::of(Gpu::best(software)?))
     }
 
     /// The GPU of this number in [`devices`](crate::devices).
     pub(crate) fn by_index(index: usize) -> Result<GpuEngine, Error> {
-        Ok(GpuEngine { gpu: Gpu::open(index)?, epoch: Cell::new(0) })
+        Ok(GpuEngine::of(Gpu::open(index)?))
+    }
+
+    pub(super) fn of(gpu: Gpu) -> GpuEngine {
+        GpuEngine {
+            gpu,
+            epoch: Cell::new(0),
+            modules: RefCell::default(),
+            #[cfg(test)]
+            dispatched: Cell::new(0),
+        }
+    }
+
+    fn target(&self) -> &'static Target {
+        Target::of(&self.gpu.about)
     }
 
     pub(super) fn module(&self, layout: &wgpu::BindGroupLayout, entry: &str, text: &str) -> Result<Module, Error> {
+        if let Some(known) = self.modules.borrow().get(text) {
+            return Ok(known.clone());
+        }
         let gpu = &self.gpu;
         let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let descriptor =
@@ -100,13 +130,22 @@ impl GpuEngine {
             module: &module,
             entry_point: Some(entry),
             compilation_options: Default::default(),
-            cache: None,
+            cache: gpu.cache.as_ref().map(PipelineCache::get),
         });
         if let Some(error) = pollster::block_on(scope.pop()) {
             return Err(gpu.error(DeviceProblem::Refused(first_line(&error.to_string()))));
         }
         gpu.check()?;
-        Ok(Module { pipeline })
+        if let Some(cache) = &gpu.cache {
+            cache.save();
+        }
+        let module = Module { pipeline };
+        let mut known = self.modules.borrow_mut();
+        if known.len() >= MODULES {
+            known.clear();
+        }
+        known.insert(text.to_owned(), module.clone());
+        Ok(module)
     }
 
     /// The number of a launch, in 24 bits.
@@ -115,17 +154,19 @@ impl GpuEngine {
         self.epoch.get()
     }
 
-    fn compile<'a>(&self, plan: &Plan, program: &'a Program) -> Result<Compiled<'a>, Error> {
+    fn compile<'a>(&self, plan: &Plan, program: &'a Program, group: &Group) -> Result<Compiled<'a>, Error> {
         let layout = layout(&self.gpu);
         let dim = plan.surface().dim();
-        let shader = descent(plan, program)?;
+        let numbers: Vec<usize> = (group.first..group.first + group.count).collect();
+        let shader = descent(plan, program, &numbers, self.target())?;
         let first = entries(plan.surface()) + shader.tables.len() as u32;
-        let evaluator = evaluation(plan.evaluation(), plan.surface(), false, first)?;
+        let evaluator = evaluation(plan.evaluation(), plan.surface(), false, first, shader.packing, self.target())?;
         let most_steps = self.most_steps(&shader, &evaluator, dim)?;
-        let begin = self.module(&layout, "begin", &beginning(dim, program.step.states))?;
+        let begin = self.module(&layout, "begin", &beginning(dim, program.step.states, shader.packing))?;
         let descend = self.module(&layout, "descend", &shader.text)?;
         let evaluate = self.module(&layout, "evaluate", &evaluator.text)?;
         let tables = self.tables(plan.surface(), &[&shader.tables, &evaluator.tables])?;
+        self.settle(&layout, &[&begin, &descend, &evaluate], &tables)?;
         Ok(Compiled {
             program,
             layout,
@@ -137,6 +178,17 @@ impl GpuEngine {
             evaluation_rows: evaluator.extra_rows,
             most_steps,
         })
+    }
+
+    /// Dispatches modules over no slot: some drivers compile at a pipeline's first use, and a run's time is not to hold that.
+    fn settle(&self, layout: &wgpu::BindGroupLayout, modules: &[&Module], tables: &wgpu::Buffer) -> Result<(), Error> {
+        let buffers = Buffers::new(&self.gpu, Sizes::default())?;
+        let bindings = buffers.bind(&self.gpu, layout, tables);
+        for module in modules {
+            let submission = self.submit(&buffers, module, &bindings, &Params::default(), 1);
+            self.wait(submission, &mut || Flow::Continue)?;
+        }
+        Ok(())
     }
 
     /// The surface's table and constant tables in one buffer.
@@ -177,24 +229,26 @@ impl GpuEngine {
     /// Words of a slot in every buffer.
     fn slot_words(&self, plan: &Plan, compiled: &Compiled<'_>) -> Sizes {
         let dim = u64::from(plan.surface().dim());
+        let padded = u64::from(compiled.shader.packing.padded(plan.surface().dim()));
         let stored = compiled.shader.layout == Layout::Storage;
         let drawn = compiled.program.chain.hyper.iter().any(|h| h.drawn);
         Sizes {
-            xs: if stored { 2 * dim } else { dim },
-            states: compiled.program.step.states as u64 * dim,
+            xs: if stored { 2 * dim } else { padded },
+            states: compiled.program.step.states as u64 * padded,
             status: 2,
-            values: u64::from(REGIONS),
+            values: u64::from(REGIONS) + if drawn { compiled.program.chain.hyper.len() as u64 } else { 0 },
             extra: u64::from(compiled.shader.extra_rows.max(compiled.evaluation_rows)),
+            // Two lists; their two counters are few.
+            queue: 2,
             host: 0,
-            drawn: if drawn { compiled.program.chain.hyper.len() as u64 } else { 0 },
         }
     }
 
     /// How many slots a launch takes.
     fn slots(&self, plan: &Plan, words: &Sizes, wanted: u64) -> u64 {
         let limits = self.gpu.about.limits;
-        let largest = words.xs.max(words.states).max(words.values).max(words.extra).max(words.drawn);
-        let all = words.xs + words.states + words.status + words.values + words.extra + words.drawn;
+        let largest = words.xs.max(words.states).max(words.values).max(words.extra).max(words.queue + 2);
+        let all = words.xs + words.states + words.status + words.values + words.extra + words.queue;
         let by_binding = limits.binding.min(limits.buffer) / (4 * largest);
         let by_total = LAUNCH_BYTES / (4 * all);
         let chunk = plan.chunk().unwrap_or(u64::MAX);
@@ -234,9 +288,10 @@ impl GpuEngine {
         module: &Module,
         bindings: &wgpu::BindGroup,
         params: &Params,
+        invocations: u32,
     ) -> wgpu::SubmissionIndex {
         self.gpu.queue.write_buffer(&buffers.params, 0, bytemuck::bytes_of(params));
-        self.dispatch(module, bindings, params.count)
+        self.dispatch(module, bindings, invocations)
     }
 
     /// Submits one dispatch of `count` invocations, 64 a workgroup.
@@ -326,7 +381,8 @@ impl Backend for GpuEngine {
     }
 
     fn layout(&self, plan: &Plan) -> Result<String, Error> {
-        Ok(descent(plan, &plan.programs()[0])?.layout.name().to_owned())
+        let program = &plan.programs()[0];
+        Ok(descent(plan, program, &program.configurations[..1], self.target())?.layout.name().to_owned())
     }
 
     fn descend(&self, plan: &Plan, timing: &mut Timing, receive: &mut Receive<'_>) -> Result<(), Error> {
@@ -340,7 +396,7 @@ impl Backend for GpuEngine {
             let Some(program) = plan.programs().iter().find(|p| p.configurations.contains(&group.first)) else {
                 continue;
             };
-            let compiled = self.compile(plan, program)?;
+            let compiled = self.compile(plan, program, &group)?;
             timing.compile += begun.elapsed().as_secs_f64();
             let begun = Instant::now();
             self.run_group(plan, &compiled, &group, &mut progress, receive)?;
@@ -359,7 +415,8 @@ impl Backend for GpuEngine {
         }
         let dim = surface.dim() as usize;
         let count = points.len() / dim;
-        let shader = evaluation(&Evaluation::new(surface), surface, true, entries(surface))?;
+        let shader =
+            evaluation(&Evaluation::new(surface), surface, true, entries(surface), Packing::NONE, self.target())?;
         self.runs_to_the_end("an evaluation", shader.turns)?;
         let layout = layout(&self.gpu);
         let module = self.module(&layout, "evaluate", &shader.text)?;
@@ -393,7 +450,7 @@ impl Backend for GpuEngine {
             let params =
                 Params { count: slots as u32, restarts: u32::MAX, rows: 1, last: 1, epoch, ..Params::default() };
             let mut go_on = || Flow::Continue;
-            let submission = self.submit(&buffers, &module, &bindings, &params);
+            let submission = self.submit(&buffers, &module, &bindings, &params, params.count);
             self.wait(submission, &mut go_on)?;
             let ranges =
                 [(&buffers.values, 0, words), (&buffers.extra, 0, dim as u64 * words), (&buffers.status, 0, words)];
@@ -447,13 +504,13 @@ impl GpuEngine {
             status: words.status * most,
             values: words.values * most,
             extra: words.extra * most,
+            queue: words.queue * most + 2,
             host: scalars * spans * rows,
-            drawn: words.drawn * most,
         };
         let buffers = Buffers::new(&self.gpu, sizes)?;
         // The first dispatch of many rows is no longer than a watchdog allows.
         let visits = plan.surface().table().map_or(1, |t| u64::from(t.rows)).saturating_mul(most);
-        let mut pace = Pace { first: (ROW_VISITS / visits).clamp(1, 8), ..Pace::new(compiled.most_steps) };
+        let mut pace = Pace::new(compiled.most_steps).beginning((ROW_VISITS / visits).clamp(1, 8));
         let mut done = 0;
         while done < total {
             let (configuration, restart) = (group.first + (done / restarts) as usize, done % restarts);
@@ -487,6 +544,7 @@ impl GpuEngine {
         let (gpu, step) = (&self.gpu, &compiled.program.step);
         let dim = plan.surface().dim() as usize;
         let slots = launch.slots as usize;
+        let packing = compiled.shader.packing;
         let pieces = launch.pieces();
         let mut hosts: Vec<HostRun<'_>> =
             pieces.iter().map(|p| step.host.run(&plan.configurations()[p.0].hyper, plan.steps())).collect();
@@ -503,20 +561,22 @@ impl GpuEngine {
         }
         let begin_table = filled(gpu, "begin", &table);
         if !sampled {
-            let mut xs = vec![0f32; dim * slots];
+            let mut xs = vec![0f32; packing.padded(dim as u32) as usize * slots];
             for &(_, restart, slot, count) in &pieces {
                 let mut part = vec![0f32; dim * count as usize];
                 plan.sampler().fill(plan.first() + restart, count as usize, &mut part);
                 for i in 0..dim {
-                    let to = i * slots + slot as usize;
-                    xs[to..to + count as usize].copy_from_slice(&part[i * count as usize..][..count as usize]);
+                    for (r, &x) in part[i * count as usize..][..count as usize].iter().enumerate() {
+                        xs[packing.element(i, slot as usize + r, slots)] = x;
+                    }
                 }
             }
             gpu.queue.write_buffer(&buffers.xs, 0, bytemuck::cast_slice(&xs));
         }
-        if buffers.sizes.drawn > 0 {
+        if compiled.program.chain.hyper.iter().any(|h| h.drawn) {
             self.upload_drawn(plan, buffers, &pieces, slots);
         }
+        gpu.queue.write_buffer(&buffers.queue, 0, bytemuck::cast_slice(&[0u32; 2]));
 
         let begin = buffers.bind(gpu, &compiled.layout, &begin_table);
         let bindings = buffers.bind(gpu, &compiled.layout, &compiled.tables);
@@ -524,11 +584,11 @@ impl GpuEngine {
         let slot_count = launch.slots as f64;
         let mut params = self.params(plan, launch);
         params.sampled = u32::from(sampled);
-        self.submit(buffers, &compiled.begin, &begin, &params);
+        self.submit(buffers, &compiled.begin, &begin, &params, params.count);
         let mut taken = 0u64;
         let evaluated = |this: &Self, region: u32, last: bool, taken: u64, receive: &mut Receive<'_>| {
             let params = Params { region, last: u32::from(last), ..params };
-            let submission = this.submit(buffers, &compiled.evaluate, &bindings, &params);
+            let submission = this.submit(buffers, &compiled.evaluate, &bindings, &params, params.count);
             let now = Progress { done: base.done + slot_count * taken as f64, ..base };
             this.wait(submission, &mut || receive(Event::Progress(now)))
         };
@@ -539,13 +599,18 @@ impl GpuEngine {
         let mut traces = Vec::new();
         if wanted.contains(&0) {
             evaluated(self, TRACE_REGION, false, 0, receive)?;
-            self.record(plan, buffers, &pieces, slots, 0, &mut traces)?;
+            self.record(plan, compiled, buffers, &pieces, slots, 0, &mut traces)?;
         }
         let mut window: Vec<f32> = Vec::new();
-        while taken < plan.steps() {
+        let stopping = plan.stopping();
+        let may_stop = stopping.gradient.is_some() || stopping.target.is_some() || stopping.change.is_some();
+        let mut crowd = Crowd::new(launch.slots, may_stop);
+        while taken < plan.steps() && crowd.running() > 0 {
             let next_trace = wanted.iter().copied().find(|&t| t > taken).unwrap_or(u64::MAX);
             let most = if steady { u64::MAX } else { rows };
-            let count = pace.steps(slots).min(plan.steps() - taken).min(next_trace - taken).min(most);
+            let listed = crowd.listed() as usize;
+            let count = pace.steps(listed).min(crowd.steps(pace.least(listed)));
+            let count = count.min(plan.steps() - taken).min(next_trace - taken).min(most);
             if !(steady && taken > 0) {
                 window.clear();
                 let mut scalars = Vec::new();
@@ -562,30 +627,52 @@ impl GpuEngine {
                 step: taken as u32,
                 rows: if steady { 1 } else { count as u32 },
                 advance: u32::from(!steady),
+                listed: crowd.listed() as u32,
+                list: crowd.list(launch.slots) as u32,
                 ..params
             };
             let begun = Instant::now();
-            let submission = self.submit(buffers, &compiled.descend, &bindings, &params);
+            let invocations = 64 * params.listed.div_ceil(64 * compiled.shader.abreast);
+            self.submit(buffers, &compiled.descend, &bindings, &params, invocations);
             let now = Progress { done: base.done + slot_count * taken as f64, ..base };
-            self.wait(submission, &mut || receive(Event::Progress(now)))?;
-            pace.measured(slots, count, begun.elapsed());
+            let ended = self.ended(buffers, &mut || receive(Event::Progress(now)))?;
+            pace.measured(listed, count, begun.elapsed());
+            #[cfg(test)]
+            self.dispatched.set(self.dispatched.get() + crowd.listed() * count);
             taken += count;
+            if crowd.left(launch.slots.saturating_sub(u64::from(ended)), count) && taken < plan.steps() {
+                // The same list positions and the dispatch's own parameters, so nothing need wait.
+                let compact = self.module(&compiled.layout, "compact", &compaction())?;
+                gpu.queue.write_buffer(&buffers.queue, 4, bytemuck::bytes_of(&0u32));
+                self.submit(buffers, &compact, &bindings, &params, params.listed);
+                crowd.compacted();
+            }
             if receive(Event::Progress(Progress { done: base.done + slot_count * taken as f64, ..base })) == Flow::Stop
             {
                 return Err(Error::Cancelled);
             }
             if wanted.contains(&taken) {
                 evaluated(self, TRACE_REGION, false, taken, receive)?;
-                self.record(plan, buffers, &pieces, slots, taken, &mut traces)?;
+                self.record(plan, compiled, buffers, &pieces, slots, taken, &mut traces)?;
             }
         }
         evaluated(self, 0, true, taken, receive)?;
         progress.done = base.done + slot_count * plan.steps() as f64;
-        self.give_out(plan, buffers, launch, &pieces, traces, receive)
+        self.give_out(plan, compiled, buffers, launch, &pieces, traces, receive)
+    }
+
+    /// Waits for what was submitted last, and gives the number of restarts that have ended in this launch.
+    fn ended(&self, buffers: &Buffers, tell: &mut dyn FnMut() -> Flow) -> Result<u32, Error> {
+        let gpu = &self.gpu;
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(&buffers.queue, 0, &buffers.ended, 0, 4);
+        let submission = gpu.queue.submit([encoder.finish()]);
+        self.wait(submission, tell)?;
+        mapped(gpu, &buffers.ended, |words| words.first().copied().unwrap_or_default())
     }
 
     fn upload_drawn(&self, plan: &Plan, buffers: &Buffers, pieces: &[(usize, u64, u64, u64)], slots: usize) {
-        let mut all = vec![0f32; buffers.sizes.drawn as usize];
+        let mut all = vec![0f32; plan.configurations()[pieces[0].0].hyper.len() * slots];
         for &(configuration, restart, slot, count) in pieces {
             for r in 0..count {
                 let values = plan.drawn(configuration, plan.first() + restart + r);
@@ -594,13 +681,16 @@ impl GpuEngine {
                 }
             }
         }
-        self.gpu.queue.write_buffer(&buffers.drawn, 0, bytemuck::cast_slice(&all));
+        let place = 4 * u64::from(REGIONS) * slots as u64;
+        self.gpu.queue.write_buffer(&buffers.values, place, bytemuck::cast_slice(&all));
     }
 
     /// Reads a trace back: points of restarts that have not stopped.
+    #[expect(clippy::too_many_arguments, reason = "a launch's parts")]
     fn record(
         &self,
         plan: &Plan,
+        compiled: &Compiled<'_>,
         buffers: &Buffers,
         pieces: &[(usize, u64, u64, u64)],
         slots: usize,
@@ -613,8 +703,10 @@ impl GpuEngine {
         }
         let count = slots as u64;
         let region = u64::from(TRACE_REGION) * count;
+        let packing = compiled.shader.packing;
+        let padded = u64::from(packing.padded(dim as u32));
         let ranges =
-            [(&buffers.status, 0, count), (&buffers.values, region, 2 * count), (&buffers.xs, 0, dim as u64 * count)];
+            [(&buffers.status, 0, count), (&buffers.values, region, 2 * count), (&buffers.xs, 0, padded * count)];
         let back = read(&self.gpu, &ranges, &mut |s| self.wait(s, &mut || Flow::Continue))?;
         let number = |word: u32| f32::from_bits(word);
         for &(configuration, restart, slot, piece) in pieces {
@@ -626,7 +718,7 @@ impl GpuEngine {
             }
             let mut x = Vec::with_capacity(dim * kept.len());
             for i in 0..dim {
-                x.extend(kept.iter().map(|&s| number(back[2][i * slots + s])));
+                x.extend(kept.iter().map(|&s| number(back[2][packing.element(i, s, slots)])));
             }
             traces.push(TraceBatch {
                 configuration,
@@ -641,9 +733,11 @@ impl GpuEngine {
     }
 
     /// Reads a launch back, checks that the kernels wrote it, and gives it out.
+    #[expect(clippy::too_many_arguments, reason = "a launch's parts")]
     fn give_out(
         &self,
         plan: &Plan,
+        compiled: &Compiled<'_>,
         buffers: &Buffers,
         launch: &Launch,
         pieces: &[(usize, u64, u64, u64)],
@@ -653,11 +747,12 @@ impl GpuEngine {
         let dim = plan.surface().dim() as usize;
         let (slots, count) = (launch.slots as usize, launch.slots);
         let points = if plan.points() { count } else { 0 };
+        let packing = compiled.shader.packing;
         let ranges = [
             (&buffers.status, 0, 2 * count),
             (&buffers.values, 0, 2 * count),
             (&buffers.values, u64::from(START_REGION) * count, points),
-            (&buffers.xs, 0, dim as u64 * points),
+            (&buffers.xs, 0, u64::from(packing.padded(dim as u32)) * points),
         ];
         let back = read(&self.gpu, &ranges, &mut |s| self.wait(s, &mut || Flow::Continue))?;
         let unwritten = || self.gpu.error(DeviceProblem::Unwritten);
@@ -680,7 +775,7 @@ impl GpuEngine {
             let mut x = Vec::new();
             if plan.points() {
                 for i in 0..dim {
-                    x.extend_from_slice(&back[3][i * slots..][range.clone()]);
+                    x.extend(range.clone().map(|s| back[3][packing.element(i, s, slots)]));
                 }
             }
             let batch = Batch {
@@ -704,38 +799,5 @@ impl GpuEngine {
             }
         }
         Ok(())
-    }
-}
-
-/// Chooses how many steps a dispatch takes, from how long the last ones took.
-#[derive(Debug)]
-pub(super) struct Pace {
-    /// Seconds a slot and step.
-    cost: Option<f64>,
-    target: f64,
-    most: u64,
-    /// Steps of the first dispatch.
-    first: u64,
-}
-
-impl Pace {
-    pub(super) fn new(most: u64) -> Pace {
-        let spoken = std::env::var("CATCHMENT_DISPATCH_MS").ok().and_then(|t| t.parse::<f64>().ok());
-        let target = spoken.filter(|ms| ms.is_finite() && *ms > 0.0).unwrap_or(DISPATCH_MS).min(250.0) / 1e3;
-        Pace { cost: None, target, most, first: 8 }
-    }
-
-    pub(super) fn steps(&self, slots: usize) -> u64 {
-        match self.cost {
-            None => self.first,
-            Some(cost) => (self.target / (cost * slots as f64)).clamp(1.0, 1e6) as u64,
-        }
-        .min(self.most)
-    }
-
-    pub(super) fn measured(&mut self, slots: usize, steps: u64, elapsed: Duration) {
-        let now = elapsed.as_secs_f64().max(1e-6) / (slots as f64 * steps as f64);
-        // A short dispatch measures its own overhead: the estimate may fall fast but rises at once.
-        self.cost = Some(self.cost.map_or(now, |before| if now > before { now } else { now.max(before / 16.0) }));
     }
 }

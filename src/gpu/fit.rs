@@ -1,8 +1,9 @@
 //! Batched fits on a GPU: launches that fit its memory, dispatches that no watchdog minds.
 
 use super::buffers::{filled, layout_of, read};
-use super::engine::{GpuEngine, LAUNCH_BYTES, MAX_SLOTS, Module, POISON, Pace};
+use super::engine::{GpuEngine, LAUNCH_BYTES, MAX_SLOTS, Module, POISON};
 use super::fit_shader::{FitShader, fit_shader};
+use super::pace::Pace;
 use crate::engine::Backend;
 use crate::error::{DeviceProblem, Error};
 use crate::fit::{BatchedFit, BatchedOutcome, BatchedStatus, FitColumn, FitOrder, MAX_PARAMETERS, RowCode};

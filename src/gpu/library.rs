@@ -9,6 +9,7 @@ const STARTS: &str = include_str!("../../shaders/starts.wgsl");
 const COMMON: &str = include_str!("../../shaders/common.wgsl");
 /// Entry points, with `//@` lines for generated parts.
 pub(super) const BEGIN: &str = include_str!("../../shaders/begin.wgsl");
+pub(super) const COMPACT: &str = include_str!("../../shaders/compact.wgsl");
 pub(super) const DESCEND: &str = include_str!("../../shaders/descend.wgsl");
 pub(super) const FIT: &str = include_str!("../../shaders/fit.wgsl");
 pub(super) const EVALUATE: &str = include_str!("../../shaders/evaluate.wgsl");

@@ -1,13 +1,18 @@
 //! The GPU engine: kernels as WGSL, many steps a dispatch, restarts in chunks that fit the device.
 
 mod buffers;
+mod cache;
+mod crowd;
+mod descent;
 mod device;
 mod engine;
 mod fit;
 mod fit_shader;
 mod library;
+mod pace;
 mod print;
 mod shader;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -19,12 +24,14 @@ use crate::error::Error;
 use crate::fit::{BatchedFit, RowCode};
 use crate::plan::Plan;
 
-/// The generated shader of a plan's first program: what runs on every step, with the library functions that it uses.
+/// The generated shader of a plan's first program and configuration: what runs on every step, with the library functions
+/// that it uses, as a hardware GPU gets it.
 ///
 /// # Errors
 /// [`Error::TooLarge`] where no kernel form can take the formula.
 pub fn wgsl(plan: &Plan) -> Result<String, Error> {
-    Ok(shader::descent(plan, &plan.programs()[0])?.text)
+    let program = &plan.programs()[0];
+    Ok(descent::descent(plan, program, &program.configurations[..1], &target::HARDWARE)?.text)
 }
 
 /// The generated shader of a batched fit.

@@ -1,8 +1,9 @@
 //! Prints a kernel as WGSL: flat assignments of generated names, loops with known trip counts.
 
-use crate::graph::Law;
+use crate::graph::{Binary, Law, Unary};
 use crate::kernel::{Array, Index, Instruction, Kernel, Statement, Type, ValueId};
 use crate::random::Purpose;
+use std::collections::HashSet;
 use std::fmt::Write;
 
 /// Where a restart's arrays live while it descends.
@@ -38,6 +39,12 @@ pub(super) struct Printer<'k> {
     /// First entries of the tables in `tables`.
     tables: Vec<u32>,
     names: Vec<String>,
+    /// Which values are magnitudes: bits of non-negative numbers, kept as `u32`.
+    magnitudes: Vec<bool>,
+    /// Negative constants.
+    below: HashSet<ValueId>,
+    /// What follows every name of a restart, where an invocation runs several; and every name of a host scalar.
+    tails: (String, String),
     text: String,
     depth: usize,
 }
@@ -76,9 +83,18 @@ impl<'k> Printer<'k> {
             scratch,
             tables,
             names: vec![String::new(); kernel.types.len()],
+            magnitudes: magnitudes(kernel),
+            below: HashSet::new(),
+            tails: Default::default(),
             text: String::new(),
             depth: 0,
         }
+    }
+
+    /// The same for one of several restarts, whose names end so; host scalars' names end in `host`.
+    pub(super) fn of_restart(mut self, tail: &str, host: &str) -> Self {
+        self.tails = (tail.to_owned(), host.to_owned());
+        self
     }
 
     /// Whether scratch arrays lie in `extra`.
@@ -86,7 +102,7 @@ impl<'k> Printer<'k> {
         self.layout == Layout::Storage
     }
 
-    /// The statements; then the scalar outputs' texts.
+    /// The statements; then the scalar outputs' texts. The first two of a step are magnitudes.
     pub(super) fn print(mut self) -> (String, Vec<String>) {
         if !self.scratch_stored() {
             for (k, len) in self.kernel.scratch.iter().enumerate() {
@@ -94,8 +110,23 @@ impl<'k> Printer<'k> {
             }
         }
         self.body(&self.kernel.body);
-        let scalars = self.kernel.scalars.iter().map(|&s| self.names[s as usize].clone()).collect();
+        let text = |(k, &s): (usize, &ValueId)| match k < 2 && !self.evaluation {
+            true => self.magnitude(s),
+            false => self.name(s).to_owned(),
+        };
+        let scalars = self.kernel.scalars.iter().enumerate().map(text).collect();
         (self.text, scalars)
+    }
+
+    /// A magnitude's text.
+    fn magnitude(&self, value: ValueId) -> String {
+        let name = &self.names[value as usize];
+        match self.magnitudes[value as usize] {
+            true => name.clone(),
+            // What the largest of none begins with.
+            false if self.below.contains(&value) => "0u".to_owned(),
+            false => format!("magnitude({name})"),
+        }
     }
 
     /// The first `cut` statements, the others, and the scalar outputs' texts.
@@ -125,7 +156,7 @@ impl<'k> Printer<'k> {
                 Statement::Let(value, instruction) => self.assign(*value, *instruction),
                 Statement::Store(array, index, value) => {
                     let line = if self.layout == Layout::Straight && !self.evaluation {
-                        format!("let {} = {};", fresh(*array, index.offset), self.name(*value))
+                        format!("let {} = {};", fresh(*array, index.offset, &self.tails.0), self.name(*value))
                     } else {
                         format!("{} = {};", self.element(*array, *index), self.name(*value))
                     };
@@ -136,8 +167,13 @@ impl<'k> Printer<'k> {
                 }
                 Statement::Loop(l) => {
                     for c in &l.carried {
-                        let line = format!("var v{} = {};", c.value, self.name(c.init));
-                        self.names[c.value as usize] = format!("v{}", c.value);
+                        let init = match self.magnitudes[c.value as usize] {
+                            true => self.magnitude(c.init),
+                            false => self.name(c.init).to_owned(),
+                        };
+                        let name = format!("v{}{}", c.value, self.tails.0);
+                        let line = format!("var {name} = {init};");
+                        self.names[c.value as usize] = name;
                         self.line(&line);
                     }
                     let (var, count) = (l.var, l.count);
@@ -155,7 +191,7 @@ impl<'k> Printer<'k> {
                         .carried
                         .iter()
                         .filter(|c| self.name(c.next) != self.name(c.value))
-                        .map(|c| format!("v{} = {};", c.value, self.name(c.next)))
+                        .map(|c| format!("{} = {};", self.name(c.value), self.name(c.next)))
                         .collect();
                     for line in moves {
                         self.line(&line);
@@ -170,11 +206,21 @@ impl<'k> Printer<'k> {
     fn assign(&mut self, value: ValueId, instruction: Instruction) {
         let text = match instruction {
             Instruction::Constant(bits) => {
-                self.names[value as usize] = literal(f64::from_bits(bits) as f32);
+                let number = f64::from_bits(bits) as f32;
+                self.names[value as usize] = literal(number);
+                if number < 0.0 {
+                    self.below.insert(value);
+                }
                 return;
             }
-            Instruction::Host(k) => format!("host[row + {k}u]"),
-            Instruction::Drawn(k) => format!("drawn[{k}u * params.count + slot]"),
+            Instruction::Host(k) => {
+                self.names[value as usize] = format!("h{k}{}", self.tails.1);
+                return;
+            }
+            Instruction::Drawn(k) => {
+                self.names[value as usize] = format!("d{k}{}", self.tails.0);
+                return;
+            }
             Instruction::Load(array, index) => {
                 let element = self.element(array, index);
                 if self.layout == Layout::Straight && !self.evaluation {
@@ -189,6 +235,9 @@ impl<'k> Printer<'k> {
             Instruction::Picked(index) => format!("tables[picked + u32({})]", place(index)),
             Instruction::Position(index) => format!("f32({})", place(index)),
             Instruction::Unary(op, a) => op.wgsl().replace('$', self.name(a)),
+            Instruction::Binary(Binary::Max, a, b) if self.magnitudes[value as usize] => {
+                format!("max({}, {})", self.magnitude(a), self.magnitude(b))
+            }
             Instruction::Binary(op, a, b) => {
                 let mut text = String::new();
                 for c in op.wgsl().chars() {
@@ -219,7 +268,7 @@ impl<'k> Printer<'k> {
             Type::Four => 'q',
             Type::Number => 'v',
         };
-        let name = format!("{prefix}{value}");
+        let name = format!("{prefix}{value}{}", self.tails.0);
         // The text may be wrapped in brackets of its own.
         let bare = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')).filter(|t| !t.contains(['(', ')']));
         let line = format!("let {name} = {};", bare.unwrap_or(&text));
@@ -237,7 +286,7 @@ impl<'k> Printer<'k> {
         let dim = self.kernel.dim;
         if self.evaluation {
             return match array {
-                Array::X => stored("xs", ""),
+                Array::X => format!("xs[packed_place(u32({at}))]"),
                 Array::Gradient => stored("extra", ""),
                 Array::Scratch(k) if self.scratch_stored() => stored("extra", &self.scratch[k as usize].to_string()),
                 Array::Scratch(k) => format!("scratch{k}[{at}]"),
@@ -246,9 +295,9 @@ impl<'k> Printer<'k> {
             };
         }
         match (self.layout, array) {
-            (Layout::Straight, Array::X) => format!("x{}", index.offset),
-            (Layout::Straight, Array::State(k)) => format!("s{k}_{}", index.offset),
-            (Layout::Straight, _) => fresh(array, index.offset),
+            (Layout::Straight, Array::X) => format!("x{}{}", index.offset, self.tails.0),
+            (Layout::Straight, Array::State(k)) => format!("s{k}_{}{}", index.offset, self.tails.0),
+            (Layout::Straight, _) => fresh(array, index.offset, &self.tails.0),
             (Layout::Loops, Array::X) => format!("x[here + {at}]"),
             (Layout::Loops, Array::Next) => format!("x[there + {at}]"),
             (Layout::Loops, Array::State(k)) => format!("s{k}[{at}]"),
@@ -263,12 +312,45 @@ impl<'k> Printer<'k> {
 }
 
 /// The name of a register's new value.
-pub(super) fn fresh(array: Array, i: i32) -> String {
+pub(super) fn fresh(array: Array, i: i32, tail: &str) -> String {
     match array {
-        Array::State(k) => format!("s{k}_{i}_new"),
-        Array::Scratch(k) => format!("scratch{k}_{i}"),
-        _ => format!("x{i}_new"),
+        Array::State(k) => format!("s{k}_{i}{tail}_new"),
+        Array::Scratch(k) => format!("scratch{k}_{i}{tail}"),
+        _ => format!("x{i}{tail}_new"),
     }
+}
+
+/// Which values are magnitudes, or the largest of magnitudes: bits, and never read as numbers.
+fn magnitudes(kernel: &Kernel) -> Vec<bool> {
+    let mut found = vec![false; kernel.types.len()];
+    // An accumulator is known by what its loop's body makes of it.
+    while mark(&kernel.body, &mut found) {}
+    found
+}
+
+fn mark(body: &[Statement], found: &mut [bool]) -> bool {
+    let mut changed = false;
+    for statement in body {
+        match statement {
+            Statement::Let(value, instruction) => {
+                let is = match *instruction {
+                    Instruction::Unary(op, _) => op == Unary::Magnitude,
+                    Instruction::Binary(Binary::Max, a, b) => found[a as usize] || found[b as usize],
+                    _ => false,
+                };
+                changed |= is && !std::mem::replace(&mut found[*value as usize], true);
+            }
+            Statement::Loop(l) => {
+                changed |= mark(&l.body, found);
+                for c in &l.carried {
+                    let is = found[c.next as usize];
+                    changed |= is && !std::mem::replace(&mut found[c.value as usize], true);
+                }
+            }
+            Statement::Store(..) | Statement::Pick(_) => {}
+        }
+    }
+    changed
 }
 
 /// An index as an `i32` expression.

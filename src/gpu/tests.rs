@@ -2,9 +2,14 @@
 
 use super::buffers::{Buffers, Params, Sizes, filled, layout, read};
 use super::device::Gpu;
+use super::engine::GpuEngine;
 use super::library::with_library;
+use crate::engine::Backend;
 use crate::graph::{Binary, Unary};
+use crate::outcome::{Event, Flow};
+use crate::plan::{Plan, Stopping};
 use crate::random::{Purpose, normal_pair, philox4x32};
+use crate::surface::Surface;
 
 /// The device under test, by `CATCHMENT_GPU`; without one a line says so.
 fn gpu() -> Option<Gpu> {
@@ -202,4 +207,27 @@ fn powers_keep_their_bounds() {
 fn the_checker_sees_a_wrong_bit() {
     assert!(ulps(f32::from_bits(1.0f32.to_bits() + 6), 1.0) >= 5.9);
     assert!(ulps(0.0, 1.0) > 1e6 && ulps(f32::NAN, 1.0).is_nan() | (ulps(f32::NAN, 1.0) > 0.0));
+}
+
+/// Restarts that need between about ten and ten thousand steps: the work dispatched stays near the steps taken.
+#[test]
+fn restarts_that_have_ended_are_not_dispatched() {
+    let Some(gpu) = gpu() else { return };
+    let engine = GpuEngine::of(gpu);
+    let surface = Surface::named("sphere", Some(2)).expect("a surface");
+    let stopping = Stopping { gradient: Some(1e-3), ..Stopping::default() };
+    let plan = Plan::new(surface).optimizer("sgd(lr=log_uniform(4e-4, 0.4))").restarts(20_000).steps(12_000);
+    let plan = plan.stopping(stopping).resolve().expect("a plan");
+    let mut taken = 0u64;
+    let receive = &mut |event| {
+        if let Event::Batch(batch) = event {
+            taken += batch.steps.iter().map(|&s| u64::from(s)).sum::<u64>();
+        }
+        Flow::Continue
+    };
+    engine.descend(&plan, receive).expect("runs");
+    let dispatched = engine.dispatched.get();
+    println!("{taken} steps taken, {dispatched} dispatched");
+    assert!(4 * taken < 20_000 * 12_000, "{taken} steps: most end early");
+    assert!(dispatched as f64 <= 1.2 * taken as f64, "{dispatched} steps dispatched for {taken}");
 }

@@ -197,6 +197,11 @@ impl Kernel {
         count(&self.body)
     }
 
+    /// How long compiling takes, in instructions: a sine or cosine of any size has a branch inside and counts for many.
+    pub fn weight(&self) -> usize {
+        weight(&self.body)
+    }
+
     /// How many turns its loops take in all, inner ones counted for every turn of the outer.
     pub fn turns(&self) -> u64 {
         turns(&self.body)
@@ -217,6 +222,17 @@ fn turns(body: &[Statement]) -> u64 {
             _ => 0,
         })
         .fold(0, u64::saturating_add)
+}
+
+fn weight(body: &[Statement]) -> usize {
+    let of = |s: &Statement| match s {
+        Statement::Let(_, Instruction::Unary(Unary::Sin | Unary::Cos | Unary::Tan, _)) => 60,
+        Statement::Let(_, Instruction::Unary(op, _)) => (op.cost() as usize).max(1),
+        Statement::Let(_, Instruction::Draw { .. }) => 100,
+        Statement::Loop(l) => weight(&l.body),
+        _ => 1,
+    };
+    body.iter().map(of).sum()
 }
 
 fn count(body: &[Statement]) -> usize {

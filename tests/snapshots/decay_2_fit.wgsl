@@ -27,9 +27,9 @@ fn m_exp(x: f32) -> f32 {
     return m_exp_scaled(select(below, -104.0, below < -104.0), 0);
 }
 
-const HUGE = 3.4e38;
-fn magnitude(v: f32) -> f32 {
-    return bitcast<f32>(min(bitcast<u32>(v) & 0x7fffffffu, 0x7f7fffffu));
+const INFINITE = 0x7f800000u;
+fn magnitude(v: f32) -> u32 {
+    return bitcast<u32>(v) & 0x7fffffffu;
 }
 
 const FIRST_LAMBDA = 0.001f;
@@ -142,7 +142,7 @@ fn fit_rows(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
         var worst = magnitude(now);
         worst = max(worst, max(magnitude(t0_0), magnitude(t0_2)));
         worst = max(worst, max(magnitude(t1_1), magnitude(t1_2)));
-        let bad = worst > HUGE;
+        let bad = worst >= INFINITE;
         let first = taken == 0u;
         let gain = before - now;
         let better = !bad && (first || gain >= -SLACK * before);

@@ -19,69 +19,77 @@ struct Params {
     goal: f32,               // the target value
     change: f32,             // tolerance of a step's change of value
     sampled: u32,            // 1: starts are drawn here
+    listed: u32,             // how many slots stand in the current list of `queue`
+    list: u32,               // where it begins: 0 or count
+}
+
+struct Queue {
+    ended: atomic<u32>,      // restarts of this launch that have ended
+    next: atomic<u32>,       // slots written by a compaction so far
+    slots: array<u32>,       // two lists of slots, in any order: no result depends on it
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> xs: array<f32>;
-@group(0) @binding(2) var<storage, read_write> states: array<f32>;
 @group(0) @binding(3) var<storage, read_write> status: array<u32>;
 @group(0) @binding(4) var<storage, read_write> values: array<f32>;
-@group(0) @binding(6) var<storage, read> host: array<f32>;
-@group(0) @binding(8) var<storage, read> drawn: array<f32>;
+@group(0) @binding(6) var<storage, read_write> queue: Queue;
+@group(0) @binding(7) var<storage, read> host: array<f32>;
 const RUNNING = 0u;
 const DIVERGED = 5u;
 const NONFINITE = 6u;
-const LAST_VALUE = 2u;
-const GONE = 1e18;
-const HUGE = 3.4e38;
+const GONE = 0x5d5e0b6bu;
+const INFINITE = 0x7f800000u;
 var<private> slot: u32;
 var<private> configuration: u32;
 var<private> restart: vec2<u32>;
-fn locate(id: vec3<u32>, groups: vec3<u32>) -> bool {
-    slot = id.x + id.y * groups.x * 64u;
-    if (slot >= params.count) {
-        return false;
-    }
+fn enter(chosen: u32) {
+    slot = chosen;
     let place = params.offset + slot;
     configuration = place / params.restarts;
     let low = place % params.restarts + params.first_low;
     restart = vec2<u32>(low, params.first_high + select(0u, 1u, low < params.first_low));
-    return true;
 }
 
-fn magnitude(v: f32) -> f32 {
-    return bitcast<f32>(min(bitcast<u32>(v) & 0x7fffffffu, 0x7f7fffffu));
+fn magnitude(v: f32) -> u32 {
+    return bitcast<u32>(v) & 0x7fffffffu;
 }
 
+const ABREAST = 1u;
 const HOST_SCALARS = 1u;
 
-// Descends: `params.steps` steps of one restart an invocation, nothing in memory between them.
+// Descends: `params.steps` steps of ABREAST restarts an invocation, nothing in memory between them.
 //
-// The generated parts take the places of the `//@` lines: `step` gives worst_x, worst_gradient, value and squared_norm, and
-// new parameters and states that `commit` makes the current ones.
+// An invocation takes its restarts from the list of those that were running when it was written, 64 apart. The generated
+// parts take the places of the `//@` lines: `enter` loads restarts, `steady` and `host` the host scalars that are the same at
+// every step and those that are not, `step` makes a step of each and says whether it stands, `leave` stores.
 
 @compute @workgroup_size(64)
-fn descend(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    if (!locate(id, groups)) {
+fn descend(
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let first = (group.x + group.y * groups.x) * (64u * ABREAST) + lane;
+    if (first >= params.listed) {
         return;
     }
+    enter(queue.slots[params.list + first]);
     if ((status[slot] & 0xffu) != RUNNING) {
         return;
     }
-    var taken = status[params.count + slot];
-    var before = values[LAST_VALUE * params.count + slot];
     var code = RUNNING;
+    var taken = status[params.count + slot];
     var x: array<f32, 80>;
     var here = 0;
     var there = 40;
     for (var i = 0; i < 40; i++) {
         x[i] = xs[u32(i) * params.count + slot];
     }
+    let h0 = host[0u];
     for (var k = 0u; k < params.steps; k++) {
-        let row = (configuration * params.rows + k * params.advance) * HOST_SCALARS;
         let step = params.step + k + 1u;
         let v0 = x[here + 0];
-        let v1 = host[row + 0u];
         let v4 = 1.0f - v0;
         let v5 = ((-2.0f) * v4);
         let v7 = x[here + 1];
@@ -91,7 +99,7 @@ fn descend(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
         let v12 = v10 * v11;
         let v13 = ((-200.0f) * v12);
         let v14 = v5 + v13;
-        let v16 = v1 * v14;
+        let v16 = h0 * v14;
         let v17 = v0 - v16;
         let v18 = magnitude(v17);
         let v19 = magnitude(v14);
@@ -114,7 +122,7 @@ fn descend(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
             let v35 = v22 - v34;
             let v36 = 200.0f * v35;
             let v37 = v31 + v36;
-            let v38 = v1 * v37;
+            let v38 = h0 * v37;
             let v39 = v22 - v38;
             let v40 = magnitude(v39);
             let v41 = max(v20, v40);
@@ -129,20 +137,18 @@ fn descend(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
         let v46 = v45 * v45;
         let v47 = v44 - v46;
         let v48 = 200.0f * v47;
-        let v49 = v1 * v48;
+        let v49 = h0 * v48;
         let v50 = v44 - v49;
         let v51 = magnitude(v50);
         let v52 = max(v20, v51);
         let v53 = magnitude(v48);
         let v54 = max(v21, v53);
         x[there + 39] = v50;
-        let worst_x = v52;
-        let worst_gradient = v54;
-        if (worst_gradient > HUGE) {
+        if (v54 >= INFINITE) {
             code = NONFINITE;
             break;
         }
-        if (worst_x > GONE) {
+        if (v52 > GONE) {
             code = DIVERGED;
             break;
         }
@@ -156,5 +162,7 @@ fn descend(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
     }
     status[slot] = (params.epoch << 8u) | code;
     status[params.count + slot] = taken;
-    values[LAST_VALUE * params.count + slot] = before;
+    if (code != RUNNING) {
+        atomicAdd(&queue.ended, 1u);
+    }
 }

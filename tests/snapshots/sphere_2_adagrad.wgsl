@@ -19,65 +19,78 @@ struct Params {
     goal: f32,               // the target value
     change: f32,             // tolerance of a step's change of value
     sampled: u32,            // 1: starts are drawn here
+    listed: u32,             // how many slots stand in the current list of `queue`
+    list: u32,               // where it begins: 0 or count
+}
+
+struct Queue {
+    ended: atomic<u32>,      // restarts of this launch that have ended
+    next: atomic<u32>,       // slots written by a compaction so far
+    slots: array<u32>,       // two lists of slots, in any order: no result depends on it
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> xs: array<f32>;
-@group(0) @binding(2) var<storage, read_write> states: array<f32>;
 @group(0) @binding(3) var<storage, read_write> status: array<u32>;
 @group(0) @binding(4) var<storage, read_write> values: array<f32>;
-@group(0) @binding(6) var<storage, read> host: array<f32>;
-@group(0) @binding(8) var<storage, read> drawn: array<f32>;
+@group(0) @binding(6) var<storage, read_write> queue: Queue;
+@group(0) @binding(7) var<storage, read> host: array<f32>;
 const RUNNING = 0u;
 const DIVERGED = 5u;
 const NONFINITE = 6u;
-const LAST_VALUE = 2u;
-const GONE = 1e18;
-const HUGE = 3.4e38;
+const GONE = 0x5d5e0b6bu;
+const INFINITE = 0x7f800000u;
 var<private> slot: u32;
 var<private> configuration: u32;
 var<private> restart: vec2<u32>;
-fn locate(id: vec3<u32>, groups: vec3<u32>) -> bool {
-    slot = id.x + id.y * groups.x * 64u;
-    if (slot >= params.count) {
-        return false;
-    }
+fn enter(chosen: u32) {
+    slot = chosen;
     let place = params.offset + slot;
     configuration = place / params.restarts;
     let low = place % params.restarts + params.first_low;
     restart = vec2<u32>(low, params.first_high + select(0u, 1u, low < params.first_low));
-    return true;
 }
 
-fn magnitude(v: f32) -> f32 {
-    return bitcast<f32>(min(bitcast<u32>(v) & 0x7fffffffu, 0x7f7fffffu));
+fn magnitude(v: f32) -> u32 {
+    return bitcast<u32>(v) & 0x7fffffffu;
 }
 
+const ABREAST = 1u;
 const HOST_SCALARS = 2u;
+@group(0) @binding(1) var<storage, read_write> packed_xs: array<vec2<f32>>;
+@group(0) @binding(2) var<storage, read_write> packed_states: array<vec2<f32>>;
 
-// Descends: `params.steps` steps of one restart an invocation, nothing in memory between them.
+// Descends: `params.steps` steps of ABREAST restarts an invocation, nothing in memory between them.
 //
-// The generated parts take the places of the `//@` lines: `step` gives worst_x, worst_gradient, value and squared_norm, and
-// new parameters and states that `commit` makes the current ones.
+// An invocation takes its restarts from the list of those that were running when it was written, 64 apart. The generated
+// parts take the places of the `//@` lines: `enter` loads restarts, `steady` and `host` the host scalars that are the same at
+// every step and those that are not, `step` makes a step of each and says whether it stands, `leave` stores.
 
 @compute @workgroup_size(64)
-fn descend(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    if (!locate(id, groups)) {
+fn descend(
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let first = (group.x + group.y * groups.x) * (64u * ABREAST) + lane;
+    if (first >= params.listed) {
         return;
     }
+    enter(queue.slots[params.list + first]);
     if ((status[slot] & 0xffu) != RUNNING) {
         return;
     }
-    var taken = status[params.count + slot];
-    var before = values[LAST_VALUE * params.count + slot];
     var code = RUNNING;
-    var x0 = xs[0u * params.count + slot];
-    var x1 = xs[1u * params.count + slot];
-    var s0_0 = states[0u * params.count + slot];
-    var s0_1 = states[1u * params.count + slot];
+    var taken = status[params.count + slot];
+    let x0_group = packed_xs[0u * params.count + slot];
+    var x0 = x0_group.x;
+    var x1 = x0_group.y;
+    let s0_0_group = packed_states[0u * params.count + slot];
+    var s0_0 = s0_0_group.x;
+    var s0_1 = s0_0_group.y;
+    let h0 = host[0u];
     for (var k = 0u; k < params.steps; k++) {
-        let row = (configuration * params.rows + k * params.advance) * HOST_SCALARS;
         let step = params.step + k + 1u;
+        let h1 = host[k * params.advance * HOST_SCALARS + 1u];
         let v3 = 2.0f * x0;
         let v4 = 2.0f * x1;
         let v7 = v3 * v3;
@@ -86,14 +99,12 @@ fn descend(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
         let v10 = s0_1 + v8;
         let v11 = sqrt(v9);
         let v12 = sqrt(v10);
-        let v13 = host[row + 0u];
-        let v14 = v13 + v11;
-        let v15 = v13 + v12;
+        let v14 = h0 + v11;
+        let v15 = h0 + v12;
         let v16 = x0 / v14;
         let v17 = x1 / v15;
-        let v18 = host[row + 1u];
-        let v19 = v18 * v16;
-        let v20 = v18 * v17;
+        let v19 = h1 * v16;
+        let v20 = h1 * v17;
         let v21 = x0 - v19;
         let v22 = x1 - v20;
         let v23 = magnitude(v21);
@@ -106,13 +117,11 @@ fn descend(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
         let x1_new = v22;
         let s0_0_new = v9;
         let s0_1_new = v10;
-        let worst_x = v25;
-        let worst_gradient = v28;
-        if (worst_gradient > HUGE) {
+        if (v28 >= INFINITE) {
             code = NONFINITE;
             break;
         }
-        if (worst_x > GONE) {
+        if (v25 > GONE) {
             code = DIVERGED;
             break;
         }
@@ -122,11 +131,11 @@ fn descend(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
         s0_1 = s0_1_new;
         taken += 1u;
     }
-    xs[0u * params.count + slot] = x0;
-    xs[1u * params.count + slot] = x1;
-    states[0u * params.count + slot] = s0_0;
-    states[1u * params.count + slot] = s0_1;
+    packed_xs[0u * params.count + slot] = vec2<f32>(x0, x1);
+    packed_states[0u * params.count + slot] = vec2<f32>(s0_0, s0_1);
     status[slot] = (params.epoch << 8u) | code;
     status[params.count + slot] = taken;
-    values[LAST_VALUE * params.count + slot] = before;
+    if (code != RUNNING) {
+        atomicAdd(&queue.ended, 1u);
+    }
 }

@@ -19,100 +19,112 @@ struct Params {
     goal: f32,               // the target value
     change: f32,             // tolerance of a step's change of value
     sampled: u32,            // 1: starts are drawn here
+    listed: u32,             // how many slots stand in the current list of `queue`
+    list: u32,               // where it begins: 0 or count
+}
+
+struct Queue {
+    ended: atomic<u32>,      // restarts of this launch that have ended
+    next: atomic<u32>,       // slots written by a compaction so far
+    slots: array<u32>,       // two lists of slots, in any order: no result depends on it
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> xs: array<f32>;
-@group(0) @binding(2) var<storage, read_write> states: array<f32>;
 @group(0) @binding(3) var<storage, read_write> status: array<u32>;
 @group(0) @binding(4) var<storage, read_write> values: array<f32>;
-@group(0) @binding(6) var<storage, read> host: array<f32>;
-@group(0) @binding(8) var<storage, read> drawn: array<f32>;
+@group(0) @binding(6) var<storage, read_write> queue: Queue;
+@group(0) @binding(7) var<storage, read> host: array<f32>;
 const RUNNING = 0u;
 const DIVERGED = 5u;
 const NONFINITE = 6u;
-const LAST_VALUE = 2u;
-const GONE = 1e18;
-const HUGE = 3.4e38;
+const GONE = 0x5d5e0b6bu;
+const INFINITE = 0x7f800000u;
 var<private> slot: u32;
 var<private> configuration: u32;
 var<private> restart: vec2<u32>;
-fn locate(id: vec3<u32>, groups: vec3<u32>) -> bool {
-    slot = id.x + id.y * groups.x * 64u;
-    if (slot >= params.count) {
-        return false;
-    }
+fn enter(chosen: u32) {
+    slot = chosen;
     let place = params.offset + slot;
     configuration = place / params.restarts;
     let low = place % params.restarts + params.first_low;
     restart = vec2<u32>(low, params.first_high + select(0u, 1u, low < params.first_low));
-    return true;
 }
 
-fn magnitude(v: f32) -> f32 {
-    return bitcast<f32>(min(bitcast<u32>(v) & 0x7fffffffu, 0x7f7fffffu));
+fn magnitude(v: f32) -> u32 {
+    return bitcast<u32>(v) & 0x7fffffffu;
 }
 
+const ABREAST = 1u;
 const HOST_SCALARS = 7u;
+@group(0) @binding(1) var<storage, read_write> packed_xs: array<vec2<f32>>;
+@group(0) @binding(2) var<storage, read_write> packed_states: array<vec2<f32>>;
 
-// Descends: `params.steps` steps of one restart an invocation, nothing in memory between them.
+// Descends: `params.steps` steps of ABREAST restarts an invocation, nothing in memory between them.
 //
-// The generated parts take the places of the `//@` lines: `step` gives worst_x, worst_gradient, value and squared_norm, and
-// new parameters and states that `commit` makes the current ones.
+// An invocation takes its restarts from the list of those that were running when it was written, 64 apart. The generated
+// parts take the places of the `//@` lines: `enter` loads restarts, `steady` and `host` the host scalars that are the same at
+// every step and those that are not, `step` makes a step of each and says whether it stands, `leave` stores.
 
 @compute @workgroup_size(64)
-fn descend(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    if (!locate(id, groups)) {
+fn descend(
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let first = (group.x + group.y * groups.x) * (64u * ABREAST) + lane;
+    if (first >= params.listed) {
         return;
     }
+    enter(queue.slots[params.list + first]);
     if ((status[slot] & 0xffu) != RUNNING) {
         return;
     }
-    var taken = status[params.count + slot];
-    var before = values[LAST_VALUE * params.count + slot];
     var code = RUNNING;
-    var x0 = xs[0u * params.count + slot];
-    var x1 = xs[1u * params.count + slot];
-    var s0_0 = states[0u * params.count + slot];
-    var s0_1 = states[1u * params.count + slot];
-    var s1_0 = states[2u * params.count + slot];
-    var s1_1 = states[3u * params.count + slot];
+    var taken = status[params.count + slot];
+    let x0_group = packed_xs[0u * params.count + slot];
+    var x0 = x0_group.x;
+    var x1 = x0_group.y;
+    let s0_0_group = packed_states[0u * params.count + slot];
+    var s0_0 = s0_0_group.x;
+    var s0_1 = s0_0_group.y;
+    let s1_0_group = packed_states[1u * params.count + slot];
+    var s1_0 = s1_0_group.x;
+    var s1_1 = s1_0_group.y;
+    let h0 = host[0u];
+    let h1 = host[1u];
+    let h2 = host[2u];
+    let h3 = host[3u];
+    let h5 = host[5u];
     for (var k = 0u; k < params.steps; k++) {
-        let row = (configuration * params.rows + k * params.advance) * HOST_SCALARS;
         let step = params.step + k + 1u;
+        let h4 = host[k * params.advance * HOST_SCALARS + 4u];
+        let h6 = host[k * params.advance * HOST_SCALARS + 6u];
         let v3 = 2.0f * x0;
         let v4 = 2.0f * x1;
-        let v9 = host[row + 0u];
-        let v10 = v9 * s0_0;
-        let v11 = v9 * s0_1;
-        let v12 = host[row + 1u];
-        let v13 = v12 * x0;
-        let v14 = v12 * x1;
+        let v10 = h0 * s0_0;
+        let v11 = h0 * s0_1;
+        let v13 = h1 * x0;
+        let v14 = h1 * x1;
         let v15 = v10 + v13;
         let v16 = v11 + v14;
-        let v17 = host[row + 2u];
-        let v18 = v17 * s1_0;
-        let v19 = v17 * s1_1;
+        let v18 = h2 * s1_0;
+        let v19 = h2 * s1_1;
         let v20 = v3 * v3;
         let v21 = v4 * v4;
-        let v22 = host[row + 3u];
-        let v23 = v22 * v20;
-        let v24 = v22 * v21;
+        let v23 = h3 * v20;
+        let v24 = h3 * v21;
         let v25 = v18 + v23;
         let v26 = v19 + v24;
-        let v27 = host[row + 4u];
-        let v28 = v27 * v25;
-        let v29 = v27 * v26;
+        let v28 = h4 * v25;
+        let v29 = h4 * v26;
         let v30 = sqrt(v28);
         let v31 = sqrt(v29);
-        let v32 = host[row + 5u];
-        let v33 = v32 + v30;
-        let v34 = v32 + v31;
+        let v33 = h5 + v30;
+        let v34 = h5 + v31;
         let v35 = v15 / v33;
         let v36 = v16 / v34;
-        let v37 = host[row + 6u];
-        let v38 = v37 * v35;
-        let v39 = v37 * v36;
+        let v38 = h6 * v35;
+        let v39 = h6 * v36;
         let v40 = x0 - v38;
         let v41 = x1 - v39;
         let v42 = magnitude(v40);
@@ -127,13 +139,11 @@ fn descend(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
         let s0_1_new = v16;
         let s1_0_new = v25;
         let s1_1_new = v26;
-        let worst_x = v44;
-        let worst_gradient = v47;
-        if (worst_gradient > HUGE) {
+        if (v47 >= INFINITE) {
             code = NONFINITE;
             break;
         }
-        if (worst_x > GONE) {
+        if (v44 > GONE) {
             code = DIVERGED;
             break;
         }
@@ -145,13 +155,12 @@ fn descend(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
         s1_1 = s1_1_new;
         taken += 1u;
     }
-    xs[0u * params.count + slot] = x0;
-    xs[1u * params.count + slot] = x1;
-    states[0u * params.count + slot] = s0_0;
-    states[1u * params.count + slot] = s0_1;
-    states[2u * params.count + slot] = s1_0;
-    states[3u * params.count + slot] = s1_1;
+    packed_xs[0u * params.count + slot] = vec2<f32>(x0, x1);
+    packed_states[0u * params.count + slot] = vec2<f32>(s0_0, s0_1);
+    packed_states[1u * params.count + slot] = vec2<f32>(s1_0, s1_1);
     status[slot] = (params.epoch << 8u) | code;
     status[params.count + slot] = taken;
-    values[LAST_VALUE * params.count + slot] = before;
+    if (code != RUNNING) {
+        atomicAdd(&queue.ended, 1u);
+    }
 }

@@ -1,0 +1,357 @@
+//! The module that descends: a step's generated code, for one restart or several abreast. Twin: shaders/descend.wgsl.
+
+use super::buffers::Packing;
+use super::library::{DESCEND, filled, with_library};
+use super::print::{Layout, Printer, fresh};
+use super::shader::{PRIVATE_LIMIT, REGIONS, Shader, entries, lower, tables};
+use super::target::Target;
+use crate::error::Error;
+use crate::kernel::{Array, Kernel};
+use crate::plan::{Plan, Program};
+use crate::random::Purpose;
+use crate::step::Step;
+use std::fmt::Write;
+
+/// What is printed for one restart of an invocation.
+struct Restart<'a> {
+    step: &'a Step,
+    kernel: &'a Kernel,
+    layout: Layout,
+    dim: u32,
+    packing: Packing,
+    /// Which of its invocation's restarts it is, of how many.
+    place: (u32, u32),
+    /// What its names end in.
+    tail: String,
+    /// Frozen by selection where it stops; otherwise the loop is left.
+    freezes: bool,
+    /// Numbers of hyperparameters drawn for each restart.
+    drawn: &'a [usize],
+    /// Whether restarts of several configurations run side by side.
+    many: bool,
+}
+
+/// The module that descends, for configurations `numbers` side by side.
+pub(super) fn descent(plan: &Plan, program: &Program, numbers: &[usize], target: &Target) -> Result<Shader, Error> {
+    let (step, surface) = (&*program.step, plan.surface());
+    let (dim, states) = (surface.dim(), step.states as u32);
+    let held = (1 + states) * dim;
+    let (kernel, straight) = lower(&step.graph, &step.outputs(), surface, target, held)?;
+    let scratch: u32 = kernel.scratch.iter().sum();
+    let layout = if straight && target.straight(dim, held) {
+        Layout::Straight
+    } else if held + dim + scratch <= PRIVATE_LIMIT {
+        Layout::Loops
+    } else {
+        Layout::Storage
+    };
+    let alone = layout != Layout::Straight || kernel.turns() > 0;
+    let abreast = if alone { 1 } else { target.abreast(dim, held) };
+    let packing = if layout == Layout::Straight { Packing::widest(dim) } else { Packing::NONE };
+    let many = numbers.len() > 1;
+    let scheduled = plan.scheduled(numbers);
+    let varying = step.host.varying(&scheduled);
+    let drawn: Vec<usize> = (0..program.chain.hyper.len()).filter(|&k| program.chain.hyper[k].drawn).collect();
+    let restarts: Vec<Restart<'_>> = (0..abreast)
+        .map(|r| Restart {
+            step,
+            kernel: &kernel,
+            layout,
+            dim,
+            packing,
+            place: (r, abreast),
+            tail: if abreast == 1 { String::new() } else { format!("_{r}") },
+            freezes: target.freezes && layout == Layout::Straight,
+            drawn: &drawn,
+            many,
+        })
+        .collect();
+    let all = |part: &dyn Fn(&Restart<'_>) -> String| restarts.iter().map(part).collect::<String>();
+    // Where one configuration runs, all restarts share its scalars.
+    let owners = if many { &restarts[..] } else { &restarts[..1] };
+    let hosts = |wanted: bool| -> String {
+        let own = owners.iter().flat_map(|r| {
+            let numbers = varying.iter().enumerate().filter(move |(_, varies)| **varies == wanted).map(|(k, _)| k);
+            numbers.map(|k| r.host(k, wanted))
+        });
+        own.collect()
+    };
+    let mut code = all(&|r| r.step(entries(surface)));
+    if abreast > 1 {
+        let running: Vec<String> = restarts.iter().map(|r| format!("running{}", r.tail)).collect();
+        let _ = writeln!(code, "if (!({})) {{\n    break;\n}}", running.join(" | "));
+    } else if restarts[0].freezes {
+        code.push_str("if (!running) {\n    break;\n}\n");
+    }
+    let parts = [
+        ("enter", all(&|r| r.enter())),
+        ("steady", hosts(false)),
+        ("host", hosts(true)),
+        ("step", code),
+        ("leave", all(&|r| r.leave())),
+    ];
+    let mut sizes = format!("const ABREAST = {abreast}u;\nconst HOST_SCALARS = {}u;\n", step.host.len());
+    if let Some(draws) = plan.row_draws() {
+        let _ = writeln!(
+            sizes,
+            "const ROWS = {}u;\nconst BATCH = {}u;\nconst REPLACEMENT = {};\nconst COLUMNS = {}u;\nconst ROW_TAG = {}u;",
+            draws.rows,
+            draws.batch,
+            draws.replacement,
+            step.rows.columns,
+            Purpose::Batch.tag(0),
+        );
+    }
+    if packing.0 > 1 {
+        for (binding, name) in [(1, "xs"), (2, "states")] {
+            let _ = writeln!(
+                sizes,
+                "@group(0) @binding({binding}) var<storage, read_write> packed_{name}: array<vec{}<f32>>;",
+                packing.0
+            );
+        }
+    }
+    sizes.push('\n');
+    let text = with_library(&(sizes + &filled(DESCEND, &parts)));
+    let extra_rows = if layout == Layout::Storage { scratch } else { 0 };
+    Ok(Shader { text, layout, tables: tables(&kernel), extra_rows, turns: kernel.turns(), abreast, packing })
+}
+
+impl Restart<'_> {
+    /// Whether steps ask for a stopping test.
+    fn tested(&self) -> bool {
+        self.step.value.is_some() || self.step.gradient_norm.is_some()
+    }
+
+    /// Reads a host scalar.
+    fn host(&self, k: usize, every_step: bool) -> String {
+        let tail = if self.many { &self.tail } else { "" };
+        let row = if self.many { format!("row{tail} + ") } else { String::new() };
+        let moving = if every_step { "k * params.advance * HOST_SCALARS + " } else { "" };
+        format!("let h{k}{tail} = host[{row}{moving}{k}u];\n")
+    }
+
+    /// Takes the restart from the list and loads it.
+    fn enter(&self) -> String {
+        let (dim, states) = (self.dim, self.step.states as u32);
+        let (t, (number, abreast)) = (&self.tail, self.place);
+        let mut text = String::new();
+        let place = if number == 0 { "first".to_owned() } else { format!("first + {}u", 64 * number) };
+        if number == 0 {
+            let _ = writeln!(text, "enter(queue.slots[params.list + first]);");
+        } else {
+            let _ = writeln!(text, "enter(queue.slots[params.list + min({place}, params.listed - 1u)]);");
+        }
+        if abreast > 1 {
+            let _ = writeln!(text, "let slot{t} = slot;");
+            if self.draws() {
+                let _ = writeln!(text, "let restart{t} = restart;");
+            }
+        }
+        if self.many {
+            let _ = writeln!(text, "let row{t} = configuration * params.rows * HOST_SCALARS;");
+        }
+        if self.freezes {
+            let listed = if number == 0 { String::new() } else { format!("({place} < params.listed) & ") };
+            let _ = writeln!(text, "let begun{t} = {listed}((status[slot{t}] & 0xffu) == RUNNING);");
+            let _ = writeln!(text, "var running{t} = begun{t};");
+        } else {
+            text.push_str("if ((status[slot] & 0xffu) != RUNNING) {\n    return;\n}\n");
+        }
+        let _ = writeln!(text, "var code{t} = RUNNING;\nvar taken{t} = status[params.count + slot{t}];");
+        if self.step.value.is_some() {
+            let _ = writeln!(text, "var before{t} = values[LAST_VALUE * params.count + slot{t}];");
+        } else if self.tested() {
+            let _ = writeln!(text, "let before{t} = 0.0;");
+        }
+        for k in self.drawn {
+            let _ = writeln!(text, "let d{k}{t} = values[{}u * params.count + slot{t}];", REGIONS as usize + k);
+        }
+        match self.layout {
+            Layout::Straight => {
+                for (group, names) in self.groups("xs", 0, |i| format!("x{i}{t}")) {
+                    self.load(&mut text, &group, &names);
+                }
+                for k in 0..states {
+                    for (group, names) in self.groups("states", k, |i| format!("s{k}_{i}{t}")) {
+                        self.load(&mut text, &group, &names);
+                    }
+                }
+            }
+            Layout::Loops => {
+                let _ = writeln!(text, "var x: array<f32, {}>;\nvar here = 0;\nvar there = {dim};", 2 * dim);
+                for k in 0..states {
+                    let _ = writeln!(text, "var s{k}: array<f32, {dim}>;");
+                }
+                let _ =
+                    writeln!(text, "for (var i = 0; i < {dim}; i++) {{\n    x[i] = xs[u32(i) * params.count + slot];");
+                for k in 0..states {
+                    let _ = writeln!(text, "    s{k}[i] = states[u32({} + i) * params.count + slot];", k * dim);
+                }
+                text.push_str("}\n");
+            }
+            Layout::Storage => {
+                let _ = writeln!(text, "var here = 0;\nvar there = {dim};");
+            }
+        }
+        text
+    }
+
+    /// The groups of a packed array, and the registers that hold each group's elements.
+    fn groups(&self, buffer: &str, array: u32, register: impl Fn(u32) -> String) -> Vec<(String, Vec<String>)> {
+        let (pack, t) = (self.packing.0, &self.tail);
+        let first = array * self.packing.padded(self.dim) / pack;
+        let buffer = if pack > 1 { format!("packed_{buffer}") } else { buffer.to_owned() };
+        let group = |g: u32| {
+            let names = (g * pack..((g + 1) * pack).min(self.dim)).map(&register).collect();
+            (format!("{buffer}[{}u * params.count + slot{t}]", first + g), names)
+        };
+        (0..self.dim.div_ceil(pack)).map(group).collect()
+    }
+
+    fn load(&self, text: &mut String, group: &str, names: &[String]) {
+        if self.packing.0 == 1 {
+            let _ = writeln!(text, "var {} = {group};", names[0]);
+            return;
+        }
+        let _ = writeln!(text, "let {}_group = {group};", names[0]);
+        for (name, part) in names.iter().zip(["x", "y", "z", "w"]) {
+            let _ = writeln!(text, "var {name} = {}_group.{part};", names[0]);
+        }
+    }
+
+    fn store(&self, text: &mut String, group: &str, mut names: Vec<String>) {
+        names.resize(self.packing.0 as usize, "0.0".to_owned());
+        let all = names.join(", ");
+        let _ = match self.packing.0 {
+            1 => writeln!(text, "{group} = {all};"),
+            pack => writeln!(text, "{group} = vec{pack}<f32>({all});"),
+        };
+    }
+
+    /// Whether the step draws random numbers.
+    fn draws(&self) -> bool {
+        self.step.sites > 0
+    }
+
+    /// A step, and whether it stands.
+    fn step(&self, first: u32) -> String {
+        let t = &self.tail;
+        let host_tail = if self.many { t.as_str() } else { "" };
+        let printer = Printer::new(self.kernel, self.layout, false, 0, first).of_restart(t, host_tail);
+        let (mut text, scalars) = printer.print();
+        if self.place.1 > 1 && self.draws() {
+            text.insert_str(0, &format!("restart = restart{t};\n"));
+        }
+        let mut names = scalars.into_iter();
+        let mut next = |wanted: bool| if wanted { names.next() } else { None };
+        let (worst_x, worst_gradient) = (next(true).unwrap_or_default(), next(true).unwrap_or_default());
+        let value = next(self.step.value.is_some());
+        let norm = next(self.step.gradient_norm.is_some());
+        let reason = format!(
+            "reason({}, {}, before{t}, taken{t} > 0u)",
+            value.as_deref().unwrap_or("0.0"),
+            norm.as_deref().unwrap_or("1.0")
+        );
+        if self.freezes {
+            let _ = writeln!(text, "let nonfinite{t} = {worst_gradient} >= INFINITE;");
+            let (mut found, mut cause) = (String::new(), "DIVERGED".to_owned());
+            if self.tested() {
+                let _ = writeln!(text, "let found{t} = {reason};");
+                found = format!("(found{t} != RUNNING) | ");
+                cause = format!("select(found{t}, DIVERGED, found{t} == RUNNING)");
+            }
+            let _ = writeln!(text, "let stops{t} = running{t} & (nonfinite{t} | {found}({worst_x} > GONE));");
+            let _ = writeln!(text, "code{t} = select(code{t}, select({cause}, NONFINITE, nonfinite{t}), stops{t});");
+            let _ = writeln!(text, "running{t} = running{t} & !stops{t};");
+            if let Some(value) = value {
+                let _ = writeln!(text, "before{t} = select(before{t}, {value}, running{t});");
+            }
+        } else {
+            let _ = writeln!(text, "if ({worst_gradient} >= INFINITE) {{\n    code = NONFINITE;\n    break;\n}}");
+            if self.tested() {
+                let _ = writeln!(text, "code = {reason};\nif (code != RUNNING) {{\n    break;\n}}");
+            }
+            if let Some(value) = value {
+                let _ = writeln!(text, "before = {value};");
+            }
+            let _ = writeln!(text, "if ({worst_x} > GONE) {{\n    code = DIVERGED;\n    break;\n}}");
+        }
+        self.commit(&mut text);
+        text
+    }
+
+    /// Makes new parameters and states the current ones.
+    fn commit(&self, text: &mut String) {
+        let t = &self.tail;
+        if self.layout == Layout::Straight {
+            let mut take = |name: String, new: String| {
+                let _ = match self.freezes {
+                    true => writeln!(text, "{name} = select({name}, {new}, running{t});"),
+                    false => writeln!(text, "{name} = {new};"),
+                };
+            };
+            for i in 0..self.dim as i32 {
+                take(format!("x{i}{t}"), fresh(Array::Next, i, t));
+            }
+            for k in 0..self.step.states as u32 {
+                for i in 0..self.dim as i32 {
+                    take(format!("s{k}_{i}{t}"), fresh(Array::State(k), i, t));
+                }
+            }
+        } else {
+            text.push_str("let turn = here;\nhere = there;\nthere = turn;\n");
+        }
+        let _ = match self.freezes {
+            true => writeln!(text, "taken{t} += select(0u, 1u, running{t});"),
+            false => writeln!(text, "taken += 1u;"),
+        };
+    }
+
+    /// Stores the restart.
+    fn leave(&self) -> String {
+        let (dim, states) = (self.dim, self.step.states as u32);
+        let t = &self.tail;
+        let mut text = String::new();
+        match self.layout {
+            Layout::Straight => {
+                for (group, names) in self.groups("xs", 0, |i| format!("x{i}{t}")) {
+                    self.store(&mut text, &group, names);
+                }
+                for k in 0..states {
+                    for (group, names) in self.groups("states", k, |i| format!("s{k}_{i}{t}")) {
+                        self.store(&mut text, &group, names);
+                    }
+                }
+            }
+            Layout::Loops => {
+                let _ = writeln!(
+                    text,
+                    "for (var i = 0; i < {dim}; i++) {{\n    xs[u32(i) * params.count + slot] = x[here + i];"
+                );
+                for k in 0..states {
+                    let _ = writeln!(text, "    states[u32({} + i) * params.count + slot] = s{k}[i];", k * dim);
+                }
+                text.push_str("}\n");
+            }
+            Layout::Storage => {
+                // Between dispatches the first half is the current one.
+                let _ = writeln!(
+                    text,
+                    "if (here != 0) {{\n    for (var i = 0; i < {dim}; i++) {{\n        xs[u32(i) * params.count + slot] = xs[u32({dim} + i) * params.count + slot];\n    }}\n}}"
+                );
+            }
+        }
+        let _ = writeln!(text, "status[slot{t}] = (params.epoch << 8u) | code{t};");
+        let _ = writeln!(text, "status[params.count + slot{t}] = taken{t};");
+        if self.step.value.is_some() {
+            let _ = writeln!(text, "values[LAST_VALUE * params.count + slot{t}] = before{t};");
+        }
+        let _ = writeln!(text, "if (code{t} != RUNNING) {{\n    atomicAdd(&queue.ended, 1u);\n}}");
+        if !self.freezes {
+            return text;
+        }
+        let inner = text.lines().fold(String::new(), |all, line| all + "    " + line + "\n");
+        format!("if (begun{t}) {{\n{inner}}}\n")
+    }
+}

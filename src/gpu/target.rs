@@ -1,0 +1,48 @@
+//! What kind of machine a shader is written for. A restart's bits depend on the kind, never on how many restarts there are.
+
+use super::device::Device;
+
+/// How restarts are laid out on a kind of device.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Target {
+    /// Up to this dimension a restart may live in registers,
+    straight_dim: u32,
+    /// if it has no more numbers (parameters and states),
+    straight_numbers: u32,
+    /// and if its step is not heavier than this ([`Kernel::weight`](crate::kernel::Kernel::weight)).
+    pub(super) straight_limit: usize,
+    /// An invocation takes several restarts while they have no more coordinates and numbers together than this.
+    abreast: (u32, u32),
+    /// A restart that stops is frozen by selection; otherwise its invocation leaves the loop.
+    pub(super) freezes: bool,
+}
+
+/// GPUs. Not measured on hardware: a thread's registers hold about 100 numbers, and warps in flight hide latency.
+pub(super) const HARDWARE: Target =
+    Target { straight_dim: 32, straight_numbers: 128, straight_limit: 2500, abreast: (0, 0), freezes: false };
+
+/// Mesa's rasterizer on a CPU. Measured: one small restart is a chain of dependent instructions that leaves the core idle,
+/// several hide each other's latency (Styblinski-Tang, d = 2: 2.0e9 coordinate steps a second alone, 5.6e9 by eights). An
+/// index that is not constant costs eight loads; a branch is taken by masks, at both sides' cost.
+const SOFTWARE: Target =
+    Target { straight_dim: 128, straight_numbers: 320, straight_limit: 6000, abreast: (24, 48), freezes: true };
+
+/// Restarts that an invocation takes at most.
+const MOST_ABREAST: u32 = 4;
+
+impl Target {
+    /// The target for a device.
+    pub(super) fn of(device: &Device) -> &'static Target {
+        if device.kind == "software" { &SOFTWARE } else { &HARDWARE }
+    }
+
+    /// Whether a restart of this dimension and this many numbers may be straight code.
+    pub(super) fn straight(&self, dim: u32, numbers: u32) -> bool {
+        dim <= self.straight_dim && numbers <= self.straight_numbers
+    }
+
+    /// How many restarts an invocation takes, of this many coordinates and numbers each.
+    pub(super) fn abreast(&self, dim: u32, numbers: u32) -> u32 {
+        (self.abreast.0 / dim.max(1)).min(self.abreast.1 / numbers.max(1)).clamp(1, MOST_ABREAST)
+    }
+}
