@@ -225,7 +225,7 @@ fn restarts_that_have_ended_are_not_dispatched() {
         }
         Flow::Continue
     };
-    engine.descend(&plan, receive).expect("runs");
+    engine.descend(&plan, &mut Default::default(), receive).expect("runs");
     let dispatched = engine.dispatched.get();
     println!("{taken} steps taken, {dispatched} dispatched");
     assert!(4 * taken < 20_000 * 12_000, "{taken} steps: most end early");
