@@ -1,0 +1,141 @@
+//! The generated kernel against WGSL written by hand for the same steps: gradient descent on Rosenbrock's and Rastrigin's
+//! functions in two dimensions, with the same tests for blow-ups.
+//!
+//! `cargo bench --bench handwritten_wgsl` runs both by turns on the best GPU, a software one included, and prints the best of
+//! each. The generated side is a whole run (starts, descent, final values, read-back), the hand-written one its dispatches.
+
+use catchment::{DeviceChoice, Engine, Plan, Surface};
+use std::time::Instant;
+
+const RESTARTS: u32 = 1 << 15;
+const STEPS: u32 = 1000;
+/// Steps of a dispatch of the hand-written kernel: short enough for a watchdog.
+const CUT: u32 = 250;
+const TURNS: usize = 5;
+
+/// Surface, rate, and the hand-written gradient of `p`.
+const KERNELS: [(&str, &str, &str); 2] = [
+    (
+        "rosenbrock",
+        "1e-4",
+        "let rise = p.y - p.x * p.x;\n        let g = vec2<f32>(-400.0 * p.x * rise - 2.0 * (1.0 - p.x), 200.0 * rise);",
+    ),
+    ("rastrigin", "1e-4", "let g = 2.0 * p + 62.831853 * sin(6.2831853 * p);"),
+];
+
+fn text(gradient: &str, rate: &str) -> String {
+    format!(
+        "@group(0) @binding(0) var<storage, read_write> points: array<vec2<f32>>;
+
+@compute @workgroup_size(64)
+fn descend(@builtin(global_invocation_id) id: vec3<u32>) {{
+    if (id.x >= {RESTARTS}u) {{
+        return;
+    }}
+    var p = points[id.x];
+    for (var k = 0; k < {CUT}; k++) {{
+        {gradient}
+        let next = p - {rate} * g;
+        let size = max(abs(next), abs(g));
+        if (!(max(size.x, size.y) < 1e18)) {{
+            break;
+        }}
+        p = next;
+    }}
+    points[id.x] = p;
+}}
+"
+    )
+}
+
+struct Handwritten {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    pipeline: wgpu::ComputePipeline,
+    bindings: wgpu::BindGroup,
+}
+
+impl Handwritten {
+    /// Compiles for the adapter of this name.
+    fn new(name: &str, text: String) -> Handwritten {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+        let adapter = adapters.into_iter().find(|a| a.get_info().name == name).expect("the engine's adapter");
+        let descriptor = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).expect("a device");
+        let descriptor = wgpu::ShaderModuleDescriptor { label: None, source: wgpu::ShaderSource::Wgsl(text.into()) };
+        let checks = wgpu::ShaderRuntimeChecks {
+            bounds_checks: false,
+            force_loop_bounding: false,
+            ..wgpu::ShaderRuntimeChecks::checked()
+        };
+        // SAFETY: the loop's trip count is constant, and the index is tested. The generated module is compiled so too.
+        let module = unsafe { device.create_shader_module_trusted(descriptor, checks) };
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: None,
+            layout: None,
+            module: &module,
+            entry_point: Some("descend"),
+            compilation_options: Default::default(),
+            cache: None,
+        });
+        let points = device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: 8 * u64::from(RESTARTS),
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let starts: Vec<f32> = (0..2 * RESTARTS).map(|i| (i % 1009) as f32 / 252.0 - 2.0).collect();
+        queue.write_buffer(&points, 0, bytemuck::cast_slice(&starts));
+        let bindings = device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &[wgpu::BindGroupEntry { binding: 0, resource: points.as_entire_binding() }],
+        });
+        Handwritten { device, queue, pipeline, bindings }
+    }
+
+    /// Seconds of all steps.
+    fn run(&self) -> f64 {
+        let begun = Instant::now();
+        for _ in 0..STEPS / CUT {
+            let mut encoder = self.device.create_command_encoder(&Default::default());
+            {
+                let mut pass = encoder.begin_compute_pass(&Default::default());
+                pass.set_pipeline(&self.pipeline);
+                pass.set_bind_group(0, &self.bindings, &[]);
+                pass.dispatch_workgroups(RESTARTS.div_ceil(64), 1, 1);
+            }
+            self.queue.submit([encoder.finish()]);
+        }
+        let wait = wgpu::PollType::Wait { submission_index: None, timeout: None };
+        self.device.poll(wait).expect("the device answers");
+        begun.elapsed().as_secs_f64()
+    }
+}
+
+fn main() {
+    let Ok(engine) = Engine::open(&DeviceChoice::Gpu, 0) else {
+        println!("no GPU: nothing to compare");
+        return;
+    };
+    let name = engine.device().name;
+    println!("{name}: {RESTARTS} restarts, {STEPS} steps, coordinate steps a second");
+    let work = 2.0 * f64::from(RESTARTS) * f64::from(STEPS);
+    for (surface, rate, gradient) in KERNELS {
+        let by_hand = Handwritten::new(&name, text(gradient, rate));
+        let plan = Plan::new(Surface::named(surface, Some(2)).expect("a catalog surface"));
+        let plan = plan.optimizer(format!("sgd(lr={rate})")).restarts(RESTARTS.into()).steps(STEPS.into());
+        let plan = plan.points(false).resolve().expect("a plan");
+        let generated = || engine.run(&plan).expect("runs").timing.run;
+        // The first of each compiles.
+        let _ = (by_hand.run(), generated());
+        let (mut hand, mut own) = (f64::MAX, f64::MAX);
+        for _ in 0..TURNS {
+            hand = hand.min(by_hand.run());
+            own = own.min(generated());
+        }
+        let (hand, own) = (work / hand, work / own);
+        println!("{surface:12} by hand {hand:9.3e}, generated {own:9.3e}: {:.2}", own / hand);
+    }
+}
