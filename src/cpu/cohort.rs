@@ -6,7 +6,7 @@
 use super::engine::{HostTable, Job};
 use super::lane::Lane;
 use super::program::{HUGE, Runner};
-use super::tile::{Line, Ring, TileLayout, Work, tiles};
+use super::tile::{Line, Ring, TileLayout, Work, lines};
 use crate::graph::DIVERGED;
 use crate::outcome::{Batch, Status, TraceBatch};
 use crate::plan::Stopping;
@@ -34,6 +34,22 @@ struct Ends<F> {
     last_value: Vec<F>,
 }
 
+/// A thread's own memory, used by one cohort after the other.
+pub(super) struct Workspace<'j, F> {
+    runner: Box<dyn Runner<F> + 'j>,
+    evaluator: Box<dyn Runner<F> + 'j>,
+    tiles: Vec<Line>,
+    starts: Vec<f32>,
+}
+
+impl<'j, F: Lane> Workspace<'j, F> {
+    pub(super) fn new(job: &Job<'j, F>) -> Workspace<'j, F> {
+        let key = key_of(job.plan.seed());
+        let (runner, evaluator) = (job.step.runner(key, job.data), job.evaluation.runner(key, job.data));
+        Workspace { runner, evaluator, tiles: Vec::new(), starts: Vec::new() }
+    }
+}
+
 /// The restarts that still run, and those that ended.
 struct Cohort<'j, F> {
     layout: &'j TileLayout,
@@ -57,6 +73,7 @@ struct Cohort<'j, F> {
 /// Descends restarts `first..first + count` of a configuration; `None` where the run was stopped.
 pub(super) fn descend<F: Lane>(
     job: &Job<'_, F>,
+    space: &mut Workspace<'_, F>,
     number: usize,
     host: &HostTable<F>,
     first: u64,
@@ -64,14 +81,9 @@ pub(super) fn descend<F: Lane>(
 ) -> Option<(Batch, Vec<TraceBatch>)> {
     let plan = job.plan;
     let id = plan.first() + first;
-    let mut cohort = Cohort::new(job, number, host, id, count);
-    let mut runner = job.step.runner(key_of(plan.seed()), job.data);
-    let mut evaluator = job.evaluation.runner(key_of(plan.seed()), job.data);
-    let start_value = if plan.points() {
-        job.values(&mut *evaluator, count, |i, to| to.copy_from_slice(&cohort.ends.x[i * count..][..count])).0
-    } else {
-        Vec::new()
-    };
+    let mut cohort = Cohort::new(job, space, number, host, id, count);
+    let Workspace { runner, evaluator, .. } = space;
+    let start_value = if plan.points() { cohort.values(job, &mut **evaluator).0 } else { Vec::new() };
     let wanted = &plan.trace().steps;
     let traced = |who: usize| first + (who as u64) < plan.trace().restarts;
     let mut traces = Vec::new();
@@ -97,7 +109,7 @@ pub(super) fn descend<F: Lane>(
         });
     };
     if wanted.contains(&0) {
-        record(&cohort, &mut *evaluator, 0);
+        record(&cohort, &mut **evaluator, 0);
     }
     let mut own = (!host.whole).then(|| job.program.step.host.run(&plan.configurations()[number].hyper, plan.steps()));
     let mut window: Vec<F> = Vec::new();
@@ -125,31 +137,40 @@ pub(super) fn descend<F: Lane>(
             }
         };
         let stride = if own.is_some() { stride } else { host.stride };
-        cohort.run(&mut *runner, job.near, scalars, stride, done, to);
+        cohort.run(&mut **runner, job.near, scalars, stride, done, to);
         job.done.fetch_add((to - done) * count as u64, Ordering::Relaxed);
         done = to;
         cohort.compact();
         if wanted.contains(&done) {
-            record(&cohort, &mut *evaluator, done);
+            record(&cohort, &mut **evaluator, done);
         }
     }
     job.done.fetch_add((plan.steps() - done) * count as u64, Ordering::Relaxed);
-    cohort.leave(plan.steps());
-    Some((finish(job, cohort, &mut *evaluator, number, id, start_value), traces))
+    let all_run = cohort.running == count;
+    let (value, norm) = if all_run { cohort.values(job, &mut **evaluator) } else { Default::default() };
+    cohort.leave(plan.steps(), plan.points() || !all_run);
+    let (value, norm) = if all_run {
+        (value, norm)
+    } else {
+        let x = &cohort.ends.x;
+        job.values(&mut **evaluator, count, |i, to| to.copy_from_slice(&x[i * count..][..count]))
+    };
+    space.tiles = std::mem::take(&mut cohort.memory);
+    Some((finish(job, cohort, value, norm, number, id, start_value), traces))
 }
 
 /// Final values, and how the restarts ended that ran to the last step.
 fn finish<F: Lane>(
     job: &Job<'_, F>,
     cohort: Cohort<'_, F>,
-    evaluator: &mut dyn Runner<F>,
+    value: Vec<F>,
+    norm: Vec<F>,
     number: usize,
     id: u64,
     start_value: Vec<F>,
 ) -> Batch {
     let plan = job.plan;
     let (count, ends) = (cohort.count, cohort.ends);
-    let (value, norm) = job.values(evaluator, count, |i, to| to.copy_from_slice(&ends.x[i * count..][..count]));
     let settled = |restart: usize| {
         Status::from_code(u32::from(ends.status[restart])).unwrap_or_else(|| {
             let (value, norm) = (value[restart], norm[restart]);
@@ -176,27 +197,38 @@ fn finish<F: Lane>(
 }
 
 impl<'j, F: Lane> Cohort<'j, F> {
-    fn new(job: &'j Job<'_, F>, number: usize, host: &HostTable<F>, id: u64, count: usize) -> Cohort<'j, F> {
+    fn new(
+        job: &'j Job<'_, F>,
+        space: &mut Workspace<'_, F>,
+        number: usize,
+        host: &HostTable<F>,
+        id: u64,
+        count: usize,
+    ) -> Cohort<'j, F> {
         let (layout, lanes, plan) = (job.step.layout(), job.step.lanes(), job.plan);
         let dim = layout.dim;
-        let tile_count = count.div_ceil(lanes).next_multiple_of(job.step.together());
-        let mut starts = vec![0f32; dim * count];
-        plan.sampler().fill(id, count, &mut starts);
-        let x: Vec<F> = starts.into_iter().map(F::from_start).collect();
-        let mut memory = tiles::<F>(layout, lanes, tile_count);
+        let tile_count = count.div_ceil(lanes).next_multiple_of(job.together());
+        let starts = &mut space.starts;
+        starts.resize(dim * count, 0.0);
+        plan.sampler().fill(id, count, starts);
+        let mut memory = std::mem::take(&mut space.tiles);
+        memory.resize(lines::<F>(layout, lanes, tile_count), Line::default());
         for (number_of_tile, tile) in F::numbers_mut(&mut memory).chunks_exact_mut(layout.len() * lanes).enumerate() {
             let from = number_of_tile * lanes;
             let here = lanes.min(count.saturating_sub(from));
             for i in 0..dim {
                 let row = &mut tile[layout.row(i, lanes)];
                 // Lanes behind the last restart repeat it.
-                row.fill(x[(i + 1) * count - 1]);
-                row[..here].copy_from_slice(&x[i * count + from.min(count)..][..here]);
+                row[here..].fill(F::from_start(starts[(i + 1) * count - 1]));
+                for (x, &start) in row.iter_mut().zip(&starts[i * count + from.min(count)..][..here]) {
+                    *x = F::from_start(start);
+                }
             }
             for (k, &initial) in host.initial.iter().enumerate() {
                 tile[layout.state(k) * lanes..][..dim * lanes].fill(initial);
             }
             tile[layout.row(layout.last(), lanes)].fill(F::of(f64::NAN));
+            layout.alive(tile, lanes).fill(0);
             for lane in 0..lanes {
                 let restart = id + (from + lane).min(count - 1) as u64;
                 layout.set_id(tile, lanes, lane, restart);
@@ -210,14 +242,19 @@ impl<'j, F: Lane> Cohort<'j, F> {
                 }
             }
         }
-        let ends = Ends { status: vec![0; count], steps: vec![0; count], x, last_value: vec![F::default(); count] };
+        let ends = Ends {
+            status: vec![0; count],
+            steps: vec![0; count],
+            x: Vec::new(),
+            last_value: vec![F::default(); count],
+        };
         Cohort {
             layout,
             lanes,
             count,
             memory,
             tiles: tile_count,
-            together: job.step.together(),
+            together: job.together(),
             who: (0..(tile_count * lanes) as u32).collect(),
             running: count,
             flip: 0,
@@ -299,18 +336,41 @@ impl<'j, F: Lane> Cohort<'j, F> {
         self.tiles = needed;
     }
 
-    /// Those that still run have taken all steps.
-    fn leave(&mut self, steps: u64) {
-        let here: Vec<(u32, usize)> = self.runners().collect();
-        let last = self.layout.row(self.layout.last(), self.lanes).start;
-        for (who, at) in here {
-            let who = who as usize;
-            for i in 0..self.layout.dim {
-                self.ends.x[i * self.count + who] = self.coordinate(i, at);
+    /// Values and gradient norms of all restarts, while none has ended.
+    fn values(&mut self, job: &Job<'_, F>, evaluator: &mut dyn Runner<F>) -> (Vec<F>, Vec<F>) {
+        let (layout, lanes, len, dim, flip) = (self.layout, self.lanes, self.tile_len(), self.layout.dim, self.flip);
+        if job.in_place() {
+            job.evaluate(evaluator, &mut self.memory, flip);
+            return job.outputs(&self.memory, self.count);
+        }
+        let numbers = F::numbers(&self.memory);
+        job.values(evaluator, self.count, |i, to| {
+            for (tile, to) in numbers.chunks_exact(len).zip(to.chunks_mut(lanes)) {
+                to.copy_from_slice(&tile[layout.row(flip * dim + i, lanes)][..to.len()]);
             }
-            self.ends.steps[who] = steps as u32;
-            let tile = at / self.lanes * self.tile_len();
-            self.ends.last_value[who] = F::numbers(&self.memory)[tile + last + at % self.lanes];
+        })
+    }
+
+    /// Those that still run have taken all steps; their points are kept where they are wanted.
+    fn leave(&mut self, steps: u64, points: bool) {
+        let (layout, lanes, len, count) = (self.layout, self.lanes, self.tile_len(), self.count);
+        let Ends { x, steps: taken, last_value, .. } = &mut self.ends;
+        if points {
+            x.resize(layout.dim * count, F::default());
+        }
+        let last = layout.row(layout.last(), lanes).start;
+        for (t, tile) in F::numbers(&self.memory).chunks_exact(len).take(self.tiles).enumerate() {
+            let who = &self.who[t * lanes..][..lanes];
+            for lane in layout.running(tile, lanes) {
+                taken[who[lane] as usize] = steps as u32;
+                last_value[who[lane] as usize] = tile[last + lane];
+            }
+            for i in 0..if points { layout.dim } else { 0 } {
+                let row = &tile[layout.row(self.flip * layout.dim + i, lanes)];
+                for lane in layout.running(tile, lanes) {
+                    x[i * count + who[lane] as usize] = row[lane];
+                }
+            }
         }
     }
 }
@@ -348,6 +408,7 @@ fn settle<F: Lane>(
                 continue;
             };
             let restart = who[lane] as usize;
+            ends.x.resize(dim * count, F::default());
             ends.status[restart] = status as u8;
             ends.steps[restart] = step as u32;
             for i in 0..dim {

@@ -1,10 +1,10 @@
 //! The CPU engine: blocks of restarts over the cores, each running the tape from its start to its last step.
 
-use super::cohort::{descend, tiles_near};
+use super::cohort::{Workspace, descend, tiles_near};
 use super::lane::{CHUNK, Lane, Width};
 use super::program::{Program as Compiled, Runner, program};
 use super::run::TableRows;
-use super::tile::{Line, Task, TileLayout, Work, tiles};
+use super::tile::{Line, Task, TileLayout, Work, lines};
 use crate::engine::{Backend, Evaluated};
 use crate::error::Error;
 use crate::fit::{BatchedFit, BatchedOutcome};
@@ -165,10 +165,30 @@ impl<F: Lane> Job<'_, F> {
         column: impl Fn(usize, &mut [F]),
     ) -> (Vec<F>, Vec<F>) {
         let mut memory = loaded(self.evaluation, count, column);
-        evaluate_tiles(self.evaluation, evaluator, &mut memory);
+        self.evaluate(evaluator, &mut memory, 0);
+        self.outputs(&memory, count)
+    }
+
+    /// Tiles that go together, in the step and where it is evaluated.
+    pub(super) fn together(&self) -> usize {
+        self.step.together().max(self.evaluation.together())
+    }
+
+    /// Whether a step's tiles can be evaluated where they lie.
+    pub(super) fn in_place(&self) -> bool {
+        self.step.lanes() == self.evaluation.lanes() && self.step.layout() == self.evaluation.layout()
+    }
+
+    /// Evaluates tiles at the parameters that `flip` says.
+    pub(super) fn evaluate(&self, evaluator: &mut dyn Runner<F>, memory: &mut [Line], flip: usize) {
+        evaluate_tiles(self.evaluation, evaluator, memory, flip);
+    }
+
+    /// Values and gradient norms of the first `count` restarts of evaluated tiles.
+    pub(super) fn outputs(&self, memory: &[Line], count: usize) -> (Vec<F>, Vec<F>) {
         let (layout, lanes) = (self.evaluation.layout(), self.evaluation.lanes());
         let row = |row: usize| -> Vec<F> {
-            let tiles = F::numbers(&memory).chunks_exact(layout.len() * lanes);
+            let tiles = F::numbers(memory).chunks_exact(layout.len() * lanes);
             tiles.flat_map(|tile| tile[layout.row(row, lanes)].iter().copied()).take(count).collect()
         };
         let value = row(layout.outputs());
@@ -180,7 +200,8 @@ impl<F: Lane> Job<'_, F> {
 /// Tiles that hold `count` points; lanes behind the last repeat it.
 fn loaded<F: Lane>(program: &dyn Compiled<F>, count: usize, column: impl Fn(usize, &mut [F])) -> Vec<Line> {
     let (layout, lanes) = (program.layout(), program.lanes());
-    let mut memory = tiles::<F>(layout, lanes, count.div_ceil(lanes).next_multiple_of(program.together()));
+    let tiles = count.div_ceil(lanes).next_multiple_of(program.together());
+    let mut memory = vec![Line::default(); lines::<F>(layout, lanes, tiles)];
     let mut numbers = vec![F::default(); count];
     for i in 0..layout.dim {
         column(i, &mut numbers);
@@ -196,10 +217,10 @@ fn loaded<F: Lane>(program: &dyn Compiled<F>, count: usize, column: impl Fn(usiz
 }
 
 /// Evaluates all tiles.
-fn evaluate_tiles<F: Lane>(program: &dyn Compiled<F>, evaluator: &mut dyn Runner<F>, memory: &mut [Line]) {
+fn evaluate_tiles<F: Lane>(program: &dyn Compiled<F>, evaluator: &mut dyn Runner<F>, memory: &mut [Line], flip: usize) {
     let bytes = program.layout().len() * program.lanes() * size_of::<F>();
     for tiles in memory.chunks_mut(tiles_near(bytes, program.together()) * bytes / size_of::<Line>()) {
-        evaluator.run(Work { tiles, flip: 0, host: &[], stride: 0, step: 0, steps: 1 }, &mut |_| {});
+        evaluator.run(Work { tiles, flip, host: &[], stride: 0, step: 0, steps: 1 }, &mut |_| {});
     }
 }
 
@@ -274,6 +295,7 @@ impl CpuEngine {
             for _ in 0..threads.min(cohorts) {
                 let send = send.clone();
                 scope.spawn(move || {
+                    let mut space = Workspace::new(job);
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         if index >= cohorts {
@@ -285,7 +307,9 @@ impl CpuEngine {
                         }
                         let first = index * size;
                         let count = size.min(plan.restarts() - first) as usize;
-                        let Some((batch, traces)) = descend(job, number, host, first, count) else { return };
+                        let Some((batch, traces)) = descend(job, &mut space, number, host, first, count) else {
+                            return;
+                        };
                         // The receiver is gone only when the run is being stopped.
                         let _ = send.send(Finished { index, batch, traces });
                     }
@@ -356,7 +380,7 @@ impl CpuEngine {
                             *to = F::of(point[i]);
                         }
                     });
-                    evaluate_tiles(program, &mut *program.runner([0, 0], data), &mut memory);
+                    evaluate_tiles(program, &mut *program.runner([0, 0], data), &mut memory, 0);
                     let numbers = F::numbers(&memory);
                     let at =
                         |row: usize, k: usize| numbers[k / lanes * layout.len() * lanes + row * lanes + k % lanes].to();
@@ -431,9 +455,12 @@ fn compile<F: Lane>(plan: &Plan, program_of: &Program, width: Width) -> Result<P
         let kernel = lower(&step.graph, &step.outputs(), dim, name)?;
         let evaluation = lower(&plan.evaluation().graph, &plan.evaluation().outputs(false), dim, name)?;
         let dim = dim as usize;
-        let layout = TileLayout { dim, states: step.states, drawn: program_of.chain.hyper.len(), gradient: false };
-        let own = TileLayout { states: 0, drawn: 0, ..layout.clone() };
-        Ok((program(&kernel, layout, width, task), program(&evaluation, own, width, Task::Evaluate)))
+        let hyper = &program_of.chain.hyper;
+        let drawn = if hyper.iter().any(|h| h.drawn) { hyper.len() } else { 0 };
+        let layout = TileLayout { dim, states: step.states, drawn, gradient: false };
+        // The same tiles, so that they can be evaluated where they lie.
+        let step = program(&kernel, layout.clone(), width, task);
+        Ok((step, program(&evaluation, layout, width, Task::Evaluate)))
     })
 }
 

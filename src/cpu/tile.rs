@@ -143,8 +143,7 @@ pub(crate) struct Ring<'a, F> {
     pub(crate) norm: &'a [F],
 }
 
-/// Memory for tiles.
-pub(crate) fn tiles<F: Lane>(layout: &TileLayout, lanes: usize, count: usize) -> Vec<Line> {
-    let bytes = layout.len() * lanes * size_of::<F>() * count;
-    vec![Line::default(); bytes.div_ceil(size_of::<Line>())]
+/// Lines that tiles take.
+pub(crate) fn lines<F: Lane>(layout: &TileLayout, lanes: usize, count: usize) -> usize {
+    (layout.len() * lanes * size_of::<F>() * count).div_ceil(size_of::<Line>())
 }
