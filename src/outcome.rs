@@ -109,9 +109,9 @@ pub struct Batch {
     pub steps: Vec<u32>,
     /// How each ended.
     pub status: Vec<Status>,
-    /// Values of the starts; empty without [`Plan::points`].
+    /// Values of the starts; empty without [`Plan::points`](crate::Plan::points).
     pub start_value: Column,
-    /// Final points, coordinate-major: coordinate `i` of restart `r` at `i * len + r`; empty without [`Plan::points`].
+    /// Final points, coordinate-major: coordinate `i` of restart `r` at `i * len + r`; empty without [`Plan::points`](crate::Plan::points).
     pub x: Column,
 }
 

@@ -93,6 +93,7 @@ macro_rules! unary_operators {
             }
 
             /// Applies the operator to one number of any kind: the function that `lanes32` runs over a block.
+            #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only machine code is recorded"))]
             pub(crate) fn apply<R: Real>(self, x: R) -> R {
                 match self { $(Unary::$variant => ($lane32)(x)),* }
             }
@@ -384,6 +385,7 @@ macro_rules! binary_operators {
             }
 
             /// Applies the operator to two numbers of any kind: the function that `lanes32` gives out.
+            #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only machine code is recorded"))]
             pub(crate) fn apply<R: Real>(self, a: R, b: R) -> R {
                 match self { $(Binary::$variant => ($lane32)(a, b)),* }
             }
