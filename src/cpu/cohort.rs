@@ -171,16 +171,20 @@ fn finish<F: Lane>(
 ) -> Batch {
     let plan = job.plan;
     let (count, ends) = (cohort.count, cohort.ends);
+    let (stopping, tests) = (plan.stopping(), cohort.stopping != Stopping::default());
     let settled = |restart: usize| {
-        Status::from_code(u32::from(ends.status[restart])).unwrap_or_else(|| {
-            let (value, norm) = (value[restart], norm[restart]);
-            if !value.to().is_finite() || norm.to().is_nan() {
-                return Status::Nonfinite;
-            }
-            let square = F::of(norm.to() * norm.to());
-            stops(&plan.stopping(), Some(value), Some(square), Some(ends.last_value[restart]))
-                .unwrap_or(Status::MaxSteps)
-        })
+        if let Some(status) = Status::from_code(u32::from(ends.status[restart])) {
+            return status;
+        }
+        let (value, norm) = (value[restart], norm[restart]);
+        if !value.to().is_finite() || norm.to().is_nan() {
+            return Status::Nonfinite;
+        }
+        if !tests {
+            return Status::MaxSteps;
+        }
+        let square = F::of(norm.to() * norm.to());
+        stops(&stopping, Some(value), Some(square), Some(ends.last_value[restart])).unwrap_or(Status::MaxSteps)
     };
     let status = (0..count).map(settled).collect();
     Batch {

@@ -188,12 +188,15 @@ impl<F: Lane> Job<'_, F> {
     pub(super) fn outputs(&self, memory: &[Line], count: usize) -> (Vec<F>, Vec<F>) {
         let (layout, lanes) = (self.evaluation.layout(), self.evaluation.lanes());
         let row = |row: usize| -> Vec<F> {
-            let tiles = F::numbers(memory).chunks_exact(layout.len() * lanes);
-            tiles.flat_map(|tile| tile[layout.row(row, lanes)].iter().copied()).take(count).collect()
+            let mut all = vec![F::default(); count];
+            for (to, tile) in all.chunks_mut(lanes).zip(F::numbers(memory).chunks_exact(layout.len() * lanes)) {
+                to.copy_from_slice(&tile[layout.row(row, lanes)][..to.len()]);
+            }
+            all
         };
-        let value = row(layout.outputs());
-        let norm = row(layout.outputs() + 1).into_iter().map(|v| F::of(v.to().sqrt())).collect();
-        (value, norm)
+        let mut norm = row(layout.outputs() + 1);
+        norm.iter_mut().for_each(|v| *v = v.root());
+        (row(layout.outputs()), norm)
     }
 }
 

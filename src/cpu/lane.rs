@@ -18,6 +18,8 @@ pub(crate) trait Lane: bytemuck::Pod + Default + PartialOrd + Send + Sync + std:
     fn to(self) -> f64;
     /// From a start.
     fn from_start(value: f32) -> Self;
+    /// The square root.
+    fn root(self) -> Self;
     /// One operator over a chunk.
     fn unary(op: Unary, a: &[Self; CHUNK], out: &mut [Self; CHUNK]);
     /// Gives `with` the operator's function.
@@ -47,6 +49,9 @@ impl Lane for f32 {
     }
     fn from_start(value: f32) -> f32 {
         value
+    }
+    fn root(self) -> f32 {
+        self.sqrt()
     }
     #[inline(always)]
     fn unary(op: Unary, a: &[f32; CHUNK], out: &mut [f32; CHUNK]) {
@@ -83,6 +88,9 @@ impl Lane for f64 {
     }
     fn from_start(value: f32) -> f64 {
         f64::from(value)
+    }
+    fn root(self) -> f64 {
+        self.sqrt()
     }
     #[inline(always)]
     fn unary(op: Unary, a: &[f64; CHUNK], out: &mut [f64; CHUNK]) {
