@@ -86,14 +86,14 @@ fn growth(engine: &Engine) -> Result<(), Error> {
         plan("sphere", dim, "sgd(lr=1e-5)")?.restarts(restarts).steps(steps).resolve()
     };
     let restarts = [1e6, 1e7, 1e8].map(|n| n as u64);
-    let steps = [1_000, 10_000, 100_000];
+    let steps = [10_000, 100_000, 1_000_000];
     let dims = [10, 100, 1_000, 10_000];
     let by_restarts = restarts.iter().map(|&n| plan(2, n, 100)).collect::<Result<Vec<Plan>, Error>>()?;
     line(engine, "restarts (2-D, 100 steps)", &restarts.map(|n| n as f64), &by_restarts)?;
     let by_steps = steps.iter().map(|&t| plan(2, 20_000, t)).collect::<Result<Vec<Plan>, Error>>()?;
     line(engine, "steps (2-D, 20,000 restarts)", &steps.map(|t| t as f64), &by_steps)?;
-    let by_dim = dims.iter().map(|&d| plan(d, 2_000, 1_000)).collect::<Result<Vec<Plan>, Error>>()?;
-    line(engine, "dimension (2,000 restarts, 1,000 steps)", &dims.map(f64::from), &by_dim)
+    let by_dim = dims.iter().map(|&d| plan(d, 8_000, 1_000)).collect::<Result<Vec<Plan>, Error>>()?;
+    line(engine, "dimension (8,000 restarts, 1,000 steps)", &dims.map(f64::from), &by_dim)
 }
 
 fn line(engine: &Engine, name: &str, sizes: &[f64], plans: &[Plan]) -> Result<(), Error> {

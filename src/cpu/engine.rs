@@ -436,7 +436,7 @@ fn cohort_size<F: Lane>(job: &Job<'_, F>, threads: u64) -> u64 {
     } else {
         near.max((COHORT_BYTES / tile * lanes).min(COHORT))
     };
-    let each = job.plan.restarts().div_ceil(2 * threads).next_multiple_of(lanes);
+    let each = job.plan.restarts().div_ceil(4 * threads).next_multiple_of(lanes);
     size.min(each).min(job.plan.chunk().unwrap_or(u64::MAX)).max(1)
 }
 
