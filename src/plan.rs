@@ -51,6 +51,13 @@ pub struct Stopping {
     pub target: Option<f64>,
 }
 
+impl Stopping {
+    /// Whether restarts may stop for another reason than a blow-up.
+    pub(crate) fn any(&self) -> bool {
+        *self != Stopping::default()
+    }
+}
+
 /// Which points of a run are recorded on the way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {

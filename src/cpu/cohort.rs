@@ -121,7 +121,7 @@ pub(super) fn descend<F: Lane>(
         }
         let work = (cohort.running * cohort.layout.dim) as u64 * job.weight;
         let mut burst = (PATIENCE / work.max(1)).clamp(1, 1 << 16);
-        if cohort.tests() {
+        if cohort.stopping.any() {
             burst = burst.min((done / 16).clamp(16, BURST));
         }
         let trace = wanted.iter().copied().find(|&t| t > done).unwrap_or(u64::MAX);
@@ -147,10 +147,9 @@ pub(super) fn descend<F: Lane>(
     }
     job.done.fetch_add((plan.steps() - done) * count as u64, Ordering::Relaxed);
     let all_run = cohort.running == count;
-    let (value, norm) = if all_run { cohort.values(job, &mut **evaluator) } else { Default::default() };
     cohort.leave(plan.steps(), plan.points() || !all_run);
     let (value, norm) = if all_run {
-        (value, norm)
+        cohort.values(job, &mut **evaluator)
     } else {
         let x = &cohort.ends.x;
         job.values(&mut **evaluator, count, |i, to| to.copy_from_slice(&x[i * count..][..count]))
@@ -171,7 +170,7 @@ fn finish<F: Lane>(
 ) -> Batch {
     let plan = job.plan;
     let (count, ends) = (cohort.count, cohort.ends);
-    let (stopping, tests) = (plan.stopping(), cohort.stopping != Stopping::default());
+    let stopping = cohort.stopping;
     let settled = |restart: usize| {
         if let Some(status) = Status::from_code(u32::from(ends.status[restart])) {
             return status;
@@ -180,7 +179,7 @@ fn finish<F: Lane>(
         if !value.to().is_finite() || norm.to().is_nan() {
             return Status::Nonfinite;
         }
-        if !tests {
+        if !stopping.any() {
             return Status::MaxSteps;
         }
         let square = F::of(norm.to() * norm.to());
@@ -266,11 +265,6 @@ impl<'j, F: Lane> Cohort<'j, F> {
             stopping: plan.stopping(),
             has_value: job.program.step.value.is_some(),
         }
-    }
-
-    /// Whether restarts may stop for other reasons than a blow-up.
-    fn tests(&self) -> bool {
-        self.stopping != Stopping::default()
     }
 
     fn tile_len(&self) -> usize {

@@ -11,7 +11,7 @@ use crate::fit::{BatchedFit, BatchedOutcome};
 use crate::graph::Graph;
 use crate::kernel::{Kernel, Outputs, lower_nest, lower_straight};
 use crate::outcome::{Batch, DeviceInfo, Event, Flow, Progress, Timing, TraceBatch};
-use crate::plan::{Plan, Precision, Program, Stopping};
+use crate::plan::{Plan, Precision, Program};
 use crate::random::RowDraws;
 use crate::step::Evaluation;
 use crate::surface::Surface;
@@ -431,11 +431,7 @@ fn cohort_size<F: Lane>(job: &Job<'_, F>, threads: u64) -> u64 {
     let (layout, lanes) = (job.step.layout(), job.step.lanes() as u64);
     let tile = (layout.len() * job.step.lanes() * size_of::<F>()) as u64;
     let near = job.near as u64 * lanes;
-    let size = if job.plan.stopping() == Stopping::default() {
-        near
-    } else {
-        near.max((COHORT_BYTES / tile * lanes).min(COHORT))
-    };
+    let size = if job.plan.stopping().any() { near.max((COHORT_BYTES / tile * lanes).min(COHORT)) } else { near };
     let each = job.plan.restarts().div_ceil(4 * threads).next_multiple_of(lanes);
     size.min(each).min(job.plan.chunk().unwrap_or(u64::MAX)).max(1)
 }

@@ -133,9 +133,7 @@ impl<F: Lane> TapeRunner<'_, F> {
         }
         part(layout.drawn(), tape.drawn, layout.drawn);
     }
-}
 
-impl<F: Lane> TapeRunner<'_, F> {
     /// Running lanes that may have to stop; where there are any, all that rang is in `alarm`.
     fn rings(&mut self, tile: &[F], host: &[F]) -> [u64; 4] {
         let TapeProgram { tape, layout, lanes, task, .. } = self.program;
