@@ -4,11 +4,17 @@
 //! `cargo bench --bench handwritten_wgsl` runs both by turns on the best GPU, a software one included, and prints the best of
 //! each. The generated side is a whole run (starts, descent, final values, read-back), the hand-written one its dispatches.
 
-use catchment::{DeviceChoice, Engine, Plan, Surface};
+use catchment::{DeviceChoice, Engine, Plan, Surface, devices};
 use std::time::Instant;
 
-const RESTARTS: u32 = 1 << 15;
-const STEPS: u32 = 1000;
+/// Restarts and steps: enough to fill the device.
+#[derive(Clone, Copy)]
+struct Work {
+    restarts: u32,
+    steps: u32,
+}
+const SOFTWARE: Work = Work { restarts: 1 << 15, steps: 1000 };
+const HARDWARE: Work = Work { restarts: 1 << 20, steps: 5000 };
 /// Steps of a dispatch of the hand-written kernel: short enough for a watchdog.
 const CUT: u32 = 250;
 const TURNS: usize = 5;
@@ -23,13 +29,13 @@ const KERNELS: [(&str, &str, &str); 2] = [
     ("rastrigin", "1e-4", "let g = 2.0 * p + 62.831853 * sin(6.2831853 * p);"),
 ];
 
-fn text(gradient: &str, rate: &str) -> String {
+fn text(restarts: u32, gradient: &str, rate: &str) -> String {
     format!(
         "@group(0) @binding(0) var<storage, read_write> points: array<vec2<f32>>;
 
 @compute @workgroup_size(64)
 fn descend(@builtin(global_invocation_id) id: vec3<u32>) {{
-    if (id.x >= {RESTARTS}u) {{
+    if (id.x >= {restarts}u) {{
         return;
     }}
     var p = points[id.x];
@@ -49,6 +55,7 @@ fn descend(@builtin(global_invocation_id) id: vec3<u32>) {{
 }
 
 struct Handwritten {
+    work: Work,
     device: wgpu::Device,
     queue: wgpu::Queue,
     pipeline: wgpu::ComputePipeline,
@@ -57,7 +64,7 @@ struct Handwritten {
 
 impl Handwritten {
     /// Compiles for the adapter of this name.
-    fn new(name: &str, text: String) -> Handwritten {
+    fn new(name: &str, work: Work, text: String) -> Handwritten {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
         let adapter = adapters.into_iter().find(|a| a.get_info().name == name).expect("the engine's adapter");
@@ -81,30 +88,30 @@ impl Handwritten {
         });
         let points = device.create_buffer(&wgpu::BufferDescriptor {
             label: None,
-            size: 8 * u64::from(RESTARTS),
+            size: 8 * u64::from(work.restarts),
             usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        let starts: Vec<f32> = (0..2 * RESTARTS).map(|i| (i % 1009) as f32 / 252.0 - 2.0).collect();
+        let starts: Vec<f32> = (0..2 * work.restarts).map(|i| (i % 1009) as f32 / 252.0 - 2.0).collect();
         queue.write_buffer(&points, 0, bytemuck::cast_slice(&starts));
         let bindings = device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: None,
             layout: &pipeline.get_bind_group_layout(0),
             entries: &[wgpu::BindGroupEntry { binding: 0, resource: points.as_entire_binding() }],
         });
-        Handwritten { device, queue, pipeline, bindings }
+        Handwritten { work, device, queue, pipeline, bindings }
     }
 
     /// Seconds of all steps.
     fn run(&self) -> f64 {
         let begun = Instant::now();
-        for _ in 0..STEPS / CUT {
+        for _ in 0..self.work.steps / CUT {
             let mut encoder = self.device.create_command_encoder(&Default::default());
             {
                 let mut pass = encoder.begin_compute_pass(&Default::default());
                 pass.set_pipeline(&self.pipeline);
                 pass.set_bind_group(0, &self.bindings, &[]);
-                pass.dispatch_workgroups(RESTARTS.div_ceil(64), 1, 1);
+                pass.dispatch_workgroups(self.work.restarts.div_ceil(64), 1, 1);
             }
             self.queue.submit([encoder.finish()]);
         }
@@ -120,12 +127,15 @@ fn main() {
         return;
     };
     let name = engine.device().name;
-    println!("{name}: {RESTARTS} restarts, {STEPS} steps, coordinate steps a second");
-    let work = 2.0 * f64::from(RESTARTS) * f64::from(STEPS);
+    let software = devices().iter().any(|d| d.name == name && d.kind == "software");
+    let work = if software { SOFTWARE } else { HARDWARE };
+    let Work { restarts, steps } = work;
+    println!("{name}: {restarts} restarts, {steps} steps, coordinate steps a second");
+    let coordinates = 2.0 * f64::from(restarts) * f64::from(steps);
     for (surface, rate, gradient) in KERNELS {
-        let by_hand = Handwritten::new(&name, text(gradient, rate));
+        let by_hand = Handwritten::new(&name, work, text(restarts, gradient, rate));
         let plan = Plan::new(Surface::named(surface, Some(2)).expect("a catalog surface"));
-        let plan = plan.optimizer(format!("sgd(lr={rate})")).restarts(RESTARTS.into()).steps(STEPS.into());
+        let plan = plan.optimizer(format!("sgd(lr={rate})")).restarts(restarts.into()).steps(steps.into());
         let plan = plan.points(false).resolve().expect("a plan");
         let generated = || engine.run(&plan).expect("runs").timing.run;
         // The first of each compiles.
@@ -135,7 +145,7 @@ fn main() {
             hand = hand.min(by_hand.run());
             own = own.min(generated());
         }
-        let (hand, own) = (work / hand, work / own);
+        let (hand, own) = (coordinates / hand, coordinates / own);
         println!("{surface:12} by hand {hand:9.3e}, generated {own:9.3e}: {:.2}", own / hand);
     }
 }

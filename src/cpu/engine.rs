@@ -1,6 +1,7 @@
 //! The CPU engine: blocks of restarts over the cores, each running the tape from its start to its last step.
 
 use super::cohort::{Workspace, descend, tiles_near};
+use super::evaluator::Evaluator;
 use super::lane::{CHUNK, Lane, Width};
 use super::program::{Program as Compiled, Runner, program};
 use super::run::TableRows;
@@ -13,9 +14,7 @@ use crate::kernel::{Kernel, Outputs, lower_nest, lower_straight};
 use crate::outcome::{Batch, DeviceInfo, Event, Flow, Progress, Timing, TraceBatch};
 use crate::plan::{Plan, Precision, Program};
 use crate::random::RowDraws;
-use crate::step::Evaluation;
 use crate::surface::Surface;
-use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError, mpsc};
@@ -201,7 +200,7 @@ impl<F: Lane> Job<'_, F> {
 }
 
 /// Tiles that hold `count` points; lanes behind the last repeat it.
-fn loaded<F: Lane>(program: &dyn Compiled<F>, count: usize, column: impl Fn(usize, &mut [F])) -> Vec<Line> {
+pub(super) fn loaded<F: Lane>(program: &dyn Compiled<F>, count: usize, column: impl Fn(usize, &mut [F])) -> Vec<Line> {
     let (layout, lanes) = (program.layout(), program.lanes());
     let tiles = count.div_ceil(lanes).next_multiple_of(program.together());
     let mut memory = vec![Line::default(); lines::<F>(layout, lanes, tiles)];
@@ -220,7 +219,12 @@ fn loaded<F: Lane>(program: &dyn Compiled<F>, count: usize, column: impl Fn(usiz
 }
 
 /// Evaluates all tiles.
-fn evaluate_tiles<F: Lane>(program: &dyn Compiled<F>, evaluator: &mut dyn Runner<F>, memory: &mut [Line], flip: usize) {
+pub(super) fn evaluate_tiles<F: Lane>(
+    program: &dyn Compiled<F>,
+    evaluator: &mut dyn Runner<F>,
+    memory: &mut [Line],
+    flip: usize,
+) {
     let bytes = program.layout().len() * program.lanes() * size_of::<F>();
     for tiles in memory.chunks_mut(tiles_near(bytes, program.together()) * bytes / size_of::<Line>()) {
         evaluator.run(Work { tiles, flip, host: &[], stride: 0, step: 0, steps: 1 }, &mut |_| {});
@@ -360,45 +364,8 @@ impl CpuEngine {
     }
 
     fn evaluate_in<F: Lane>(&self, surface: &Surface, points: &[f64]) -> Result<Evaluated, Error> {
-        let dim = surface.dim() as usize;
-        let count = points.len() / dim;
-        let evaluation = Evaluation::new(surface);
-        let kernel =
-            with_large_stack(|| lower(&evaluation.graph, &evaluation.outputs(true), surface.dim(), surface.name()))?;
-        let layout = TileLayout { dim, states: 0, drawn: 0, gradient: true };
-        let program = program::<F>(&kernel, layout, self.width, Task::Evaluate);
-        let program = &*program;
-        let (layout, lanes) = (program.layout(), program.lanes());
-        let values = table_values::<F>(surface);
-        let data = table_rows(surface, &values, None);
-        let part = lanes * tiles_near(layout.len() * lanes * size_of::<F>(), program.together());
-        let pool = self.pool()?;
-        let parts: Vec<Evaluated> = pool.install(|| {
-            points
-                .par_chunks(part * dim)
-                .map(|points| {
-                    let count = points.len() / dim;
-                    let mut memory = loaded::<F>(program, count, |i, column| {
-                        for (to, point) in column.iter_mut().zip(points.chunks_exact(dim)) {
-                            *to = F::of(point[i]);
-                        }
-                    });
-                    evaluate_tiles(program, &mut *program.runner([0, 0], data), &mut memory, 0);
-                    let numbers = F::numbers(&memory);
-                    let at =
-                        |row: usize, k: usize| numbers[k / lanes * layout.len() * lanes + row * lanes + k % lanes].to();
-                    let value = (0..count).map(|k| at(layout.outputs(), k)).collect();
-                    let gradient = (0..count).flat_map(|k| (0..dim).map(move |i| (k, i)));
-                    Evaluated { value, gradient: gradient.map(|(k, i)| at(layout.gradient() + i, k)).collect() }
-                })
-                .collect()
-        });
-        let mut all = Evaluated { value: Vec::with_capacity(count), gradient: Vec::with_capacity(count * dim) };
-        for part in parts {
-            all.value.extend(part.value);
-            all.gradient.extend(part.gradient);
-        }
-        Ok(all)
+        let evaluator = Evaluator::<F>::new(surface, self.width)?;
+        Ok(self.pool()?.install(|| evaluator.at(points)))
     }
 }
 
@@ -464,11 +431,11 @@ fn compile<F: Lane>(plan: &Plan, program_of: &Program, width: Width) -> Result<P
 }
 
 /// The surface's table in a lane's number type, row-major.
-fn table_values<F: Lane>(surface: &Surface) -> Vec<F> {
+pub(super) fn table_values<F: Lane>(surface: &Surface) -> Vec<F> {
     surface.table().map_or_else(Vec::new, |table| table.values.iter().map(|&v| F::of(v)).collect())
 }
 
-fn table_rows<'a, F>(surface: &Surface, values: &'a [F], draws: Option<RowDraws>) -> TableRows<'a, F> {
+pub(super) fn table_rows<'a, F>(surface: &Surface, values: &'a [F], draws: Option<RowDraws>) -> TableRows<'a, F> {
     match surface.table() {
         None => TableRows::NONE,
         Some(table) => TableRows { values, columns: table.columns as usize, draws: draws.unwrap_or(RowDraws::NONE) },

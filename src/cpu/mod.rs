@@ -2,6 +2,7 @@
 
 mod cohort;
 mod engine;
+mod evaluator;
 mod fit;
 mod lane;
 #[cfg(target_arch = "x86_64")]
@@ -17,6 +18,7 @@ mod tile;
 mod vector;
 
 pub(crate) use engine::{CpuEngine, KERNEL_LIMIT, LANES_MOST, lanes_for, lower, with_large_stack};
+pub(crate) use evaluator::Evaluator;
 pub(crate) use lane::{CHUNK, Width};
 pub(crate) use real::{Real, Truth, Word};
 pub(crate) use run::{Block, Given, Output, run};

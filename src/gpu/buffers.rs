@@ -2,6 +2,7 @@
 
 use super::device::Gpu;
 use crate::error::{DeviceProblem, Error};
+use std::cell::RefCell;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -75,6 +76,14 @@ pub(super) struct Sizes {
     pub(super) host: u64,
 }
 
+impl Sizes {
+    /// Whether buffers of these sizes hold what buffers of the `other` ones do.
+    pub(super) fn hold(&self, other: &Sizes) -> bool {
+        let all = |s: &Sizes| [s.xs, s.states, s.status, s.values, s.extra, s.queue, s.host];
+        all(self).iter().zip(all(other)).all(|(&mine, other)| mine >= other)
+    }
+}
+
 /// A launch's buffers.
 #[derive(Debug)]
 pub(super) struct Buffers {
@@ -88,6 +97,8 @@ pub(super) struct Buffers {
     pub(super) host: wgpu::Buffer,
     /// Where `queue`'s first word is read on the host.
     pub(super) ended: wgpu::Buffer,
+    /// Where results are read on the host.
+    pub(super) staging: Staging,
 }
 
 impl Buffers {
@@ -114,6 +125,7 @@ impl Buffers {
             queue: make("queue", sizes.queue, both),
             host: make("host", sizes.host, Usage::STORAGE),
             ended: make("ended", 1, Usage::MAP_READ),
+            staging: RefCell::default(),
         };
         if let Some(error) = pollster::block_on(scope.pop()) {
             return Err(gpu.error(DeviceProblem::Refused(error.to_string())));
@@ -191,30 +203,52 @@ pub(super) fn read(
     ranges: &[(&wgpu::Buffer, u64, u64)],
     wait: &mut dyn FnMut(wgpu::SubmissionIndex) -> Result<(), Error>,
 ) -> Result<Vec<Vec<u32>>, Error> {
+    read_with(gpu, None, ranges, wait, |parts| parts.iter().map(|words| words.to_vec()).collect())
+}
+
+/// Room on the host that is kept from one read-back to the next.
+pub(super) type Staging = RefCell<Option<wgpu::Buffer>>;
+
+/// The same, handing the words to `take` where they lie.
+pub(super) fn read_with<T>(
+    gpu: &Gpu,
+    staging: Option<&Staging>,
+    ranges: &[(&wgpu::Buffer, u64, u64)],
+    wait: &mut dyn FnMut(wgpu::SubmissionIndex) -> Result<(), Error>,
+    take: impl FnOnce(&[&[u32]]) -> T,
+) -> Result<T, Error> {
     let total: u64 = ranges.iter().map(|r| r.2).sum();
-    let staging = gpu.device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some("read-back"),
-        size: 4 * total.max(1),
-        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-        mapped_at_creation: false,
+    let kept = staging.and_then(|s| s.borrow().clone()).filter(|b| b.size() >= 4 * total);
+    let room = kept.unwrap_or_else(|| {
+        gpu.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("read-back"),
+            size: 4 * total.max(1),
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        })
     });
+    if let Some(staging) = staging {
+        *staging.borrow_mut() = Some(room.clone());
+    }
     let mut encoder = gpu.device.create_command_encoder(&Default::default());
     let mut at = 0;
     for &(buffer, first, count) in ranges {
         if count > 0 {
-            encoder.copy_buffer_to_buffer(buffer, 4 * first, &staging, 4 * at, 4 * count);
+            encoder.copy_buffer_to_buffer(buffer, 4 * first, &room, 4 * at, 4 * count);
         }
         at += count;
     }
     let submission = gpu.queue.submit([encoder.finish()]);
     wait(submission)?;
-    mapped(gpu, &staging, |words| {
-        let mut at = 0;
-        let part = |&(_, _, count): &(&wgpu::Buffer, u64, u64)| {
-            at += count as usize;
-            words[at - count as usize..at].to_vec()
+    mapped(gpu, &room, |words| {
+        let mut rest = words;
+        let mut part = |&(_, _, count): &(&wgpu::Buffer, u64, u64)| {
+            let (now, behind) = rest.split_at(count as usize);
+            rest = behind;
+            now
         };
-        ranges.iter().map(part).collect()
+        let parts: Vec<&[u32]> = ranges.iter().map(&mut part).collect();
+        take(&parts)
     })
 }
 

@@ -13,7 +13,7 @@ use crate::engine::{Backend, Evaluated};
 use crate::error::{DeviceProblem, Error};
 use crate::fit::{BatchedFit, BatchedOutcome};
 use crate::host::HostRun;
-use crate::outcome::{Batch, Column, DeviceInfo, Event, Flow, Progress, Status, Timing, TraceBatch};
+use crate::outcome::{DeviceInfo, Event, Flow, Progress, Timing};
 use crate::plan::{Plan, Precision, Program};
 use crate::random::Starts;
 use crate::step::Evaluation;
@@ -21,6 +21,7 @@ use crate::surface::Surface;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// How many slots a launch has at most.
@@ -41,6 +42,8 @@ pub(crate) struct GpuEngine {
     epoch: Cell<u32>,
     /// Pipelines by their text: a surface and rule that run again are not compiled again.
     modules: RefCell<HashMap<String, Module>>,
+    /// The last run's buffers: making them takes longer than a small run.
+    buffers: RefCell<Option<(Sizes, Rc<Buffers>)>>,
     /// Restarts dispatched, times steps.
     #[cfg(test)]
     pub(super) dispatched: Cell<u64>,
@@ -94,6 +97,7 @@ impl GpuEngine {
             gpu,
             epoch: Cell::new(0),
             modules: RefCell::default(),
+            buffers: RefCell::default(),
             #[cfg(test)]
             dispatched: Cell::new(0),
         }
@@ -178,6 +182,21 @@ impl GpuEngine {
             evaluation_rows: evaluator.extra_rows,
             most_steps,
         })
+    }
+
+    /// Buffers of at least these sizes.
+    fn buffers(&self, sizes: Sizes) -> Result<Rc<Buffers>, Error> {
+        let mut kept = self.buffers.borrow_mut();
+        if let Some((held, buffers)) = &*kept
+            && held.hold(&sizes)
+        {
+            return Ok(buffers.clone());
+        }
+        // The old ones go first, so that both are never there together.
+        *kept = None;
+        let buffers = Rc::new(Buffers::new(&self.gpu, sizes)?);
+        *kept = Some((sizes, buffers.clone()));
+        Ok(buffers)
     }
 
     /// Dispatches modules over no slot: some drivers compile at a pipeline's first use, and a run's time is not to hold that.
@@ -296,6 +315,17 @@ impl GpuEngine {
 
     /// Submits one dispatch of `count` invocations, 64 a workgroup.
     pub(super) fn dispatch(&self, module: &Module, bindings: &wgpu::BindGroup, count: u32) -> wgpu::SubmissionIndex {
+        self.dispatch_with(module, bindings, count, &[])
+    }
+
+    /// The same; then the first word of each of these buffers goes to the other.
+    fn dispatch_with(
+        &self,
+        module: &Module,
+        bindings: &wgpu::BindGroup,
+        count: u32,
+        words: &[(&wgpu::Buffer, &wgpu::Buffer)],
+    ) -> wgpu::SubmissionIndex {
         let gpu = &self.gpu;
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         {
@@ -305,6 +335,9 @@ impl GpuEngine {
             let groups = count.div_ceil(64);
             let across = groups.min(gpu.about.limits.workgroups.min(65_535)).max(1);
             pass.dispatch_workgroups(across, groups.div_ceil(across), 1);
+        }
+        for (from, to) in words {
+            encoder.copy_buffer_to_buffer(from, 0, to, 0, 4);
         }
         gpu.queue.submit([encoder.finish()])
     }
@@ -340,7 +373,7 @@ fn first_line(text: &str) -> String {
 }
 
 /// Which restarts a launch runs.
-struct Launch {
+pub(super) struct Launch {
     /// Number of the group's first configuration that it runs, and of its first restart among the configuration's.
     configuration: usize,
     /// Restarts that stand before the first slot in that configuration, beyond `shift`.
@@ -349,20 +382,31 @@ struct Launch {
     shift: u64,
     /// Restarts of a configuration, as the shader counts them.
     restarts: u32,
-    slots: u64,
-    epoch: u32,
+    pub(super) slots: u64,
+    pub(super) epoch: u32,
+}
+
+/// Slots of a launch that belong to one configuration.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece {
+    pub(super) configuration: usize,
+    /// The first restart, among the configuration's own.
+    pub(super) restart: u64,
+    /// The first slot.
+    pub(super) slot: u64,
+    pub(super) count: u64,
 }
 
 impl Launch {
-    /// Runs of slots of one configuration: configuration, first restart among its own, first slot, count.
-    fn pieces(&self) -> Vec<(usize, u64, u64, u64)> {
+    fn pieces(&self) -> Vec<Piece> {
         let mut out = Vec::new();
         let mut slot = 0;
         while slot < self.slots {
             let place = u64::from(self.offset) + slot;
             let (configuration, restart) = (place / u64::from(self.restarts), place % u64::from(self.restarts));
             let count = (u64::from(self.restarts) - restart).min(self.slots - slot);
-            out.push((self.configuration + configuration as usize, self.shift + restart, slot, count));
+            let configuration = self.configuration + configuration as usize;
+            out.push(Piece { configuration, restart: self.shift + restart, slot, count });
             slot += count;
         }
         out
@@ -507,7 +551,7 @@ impl GpuEngine {
             queue: words.queue * most + 2,
             host: scalars * spans * rows,
         };
-        let buffers = Buffers::new(&self.gpu, sizes)?;
+        let buffers = self.buffers(sizes)?;
         // The first dispatch of many rows is no longer than a watchdog allows.
         let visits = plan.surface().table().map_or(1, |t| u64::from(t.rows)).saturating_mul(most);
         let mut pace = Pace::new(compiled.most_steps).beginning((ROW_VISITS / visits).clamp(1, 8));
@@ -547,7 +591,7 @@ impl GpuEngine {
         let packing = compiled.shader.packing;
         let pieces = launch.pieces();
         let mut hosts: Vec<HostRun<'_>> =
-            pieces.iter().map(|p| step.host.run(&plan.configurations()[p.0].hyper, plan.steps())).collect();
+            pieces.iter().map(|p| step.host.run(&plan.configurations()[p.configuration].hyper, plan.steps())).collect();
         let steady = hosts.iter().all(HostRun::is_steady);
 
         // Starts and initial states.
@@ -562,7 +606,7 @@ impl GpuEngine {
         let begin_table = filled(gpu, "begin", &table);
         if !sampled {
             let mut xs = vec![0f32; packing.padded(dim as u32) as usize * slots];
-            for &(_, restart, slot, count) in &pieces {
+            for &Piece { restart, slot, count, .. } in &pieces {
                 let mut part = vec![0f32; dim * count as usize];
                 plan.sampler().fill(plan.first() + restart, count as usize, &mut part);
                 for i in 0..dim {
@@ -586,20 +630,19 @@ impl GpuEngine {
         params.sampled = u32::from(sampled);
         self.submit(buffers, &compiled.begin, &begin, &params, params.count);
         let mut taken = 0u64;
-        let evaluated = |this: &Self, region: u32, last: bool, taken: u64, receive: &mut Receive<'_>| {
+        // Nobody waits for an evaluation: what reads its results comes after it in the queue.
+        let evaluate = |region: u32, last: bool| {
             let params = Params { region, last: u32::from(last), ..params };
-            let submission = this.submit(buffers, &compiled.evaluate, &bindings, &params, params.count);
-            let now = Progress { done: base.done + slot_count * taken as f64, ..base };
-            this.wait(submission, &mut || receive(Event::Progress(now)))
+            self.submit(buffers, &compiled.evaluate, &bindings, &params, params.count);
         };
         if plan.points() {
-            evaluated(self, START_REGION, false, 0, receive)?;
+            evaluate(START_REGION, false);
         }
         let wanted = &plan.trace().steps;
         let mut traces = Vec::new();
         if wanted.contains(&0) {
-            evaluated(self, TRACE_REGION, false, 0, receive)?;
-            self.record(plan, compiled, buffers, &pieces, slots, 0, &mut traces)?;
+            evaluate(TRACE_REGION, false);
+            self.record(plan, packing, buffers, &pieces, slots, 0, &mut traces)?;
         }
         let mut window: Vec<f32> = Vec::new();
         let stopping = plan.stopping();
@@ -633,9 +676,12 @@ impl GpuEngine {
             };
             let begun = Instant::now();
             let invocations = 64 * params.listed.div_ceil(64 * compiled.shader.abreast);
-            self.submit(buffers, &compiled.descend, &bindings, &params, invocations);
             let now = Progress { done: base.done + slot_count * taken as f64, ..base };
-            let ended = self.ended(buffers, &mut || receive(Event::Progress(now)))?;
+            gpu.queue.write_buffer(&buffers.params, 0, bytemuck::bytes_of(&params));
+            let counted = [(&buffers.queue, &buffers.ended)];
+            let submission = self.dispatch_with(&compiled.descend, &bindings, invocations, &counted);
+            self.wait(submission, &mut || receive(Event::Progress(now)))?;
+            let ended = mapped(gpu, &buffers.ended, |words| words.first().copied().unwrap_or_default())?;
             pace.measured(listed, count, begun.elapsed());
             #[cfg(test)]
             self.dispatched.set(self.dispatched.get() + crowd.listed() * count);
@@ -652,28 +698,18 @@ impl GpuEngine {
                 return Err(Error::Cancelled);
             }
             if wanted.contains(&taken) {
-                evaluated(self, TRACE_REGION, false, taken, receive)?;
-                self.record(plan, compiled, buffers, &pieces, slots, taken, &mut traces)?;
+                evaluate(TRACE_REGION, false);
+                self.record(plan, packing, buffers, &pieces, slots, taken, &mut traces)?;
             }
         }
-        evaluated(self, 0, true, taken, receive)?;
+        evaluate(0, true);
         progress.done = base.done + slot_count * plan.steps() as f64;
-        self.give_out(plan, compiled, buffers, launch, &pieces, traces, receive)
+        self.give_out(plan, packing, buffers, launch, &pieces, traces, receive)
     }
 
-    /// Waits for what was submitted last, and gives the number of restarts that have ended in this launch.
-    fn ended(&self, buffers: &Buffers, tell: &mut dyn FnMut() -> Flow) -> Result<u32, Error> {
-        let gpu = &self.gpu;
-        let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(&buffers.queue, 0, &buffers.ended, 0, 4);
-        let submission = gpu.queue.submit([encoder.finish()]);
-        self.wait(submission, tell)?;
-        mapped(gpu, &buffers.ended, |words| words.first().copied().unwrap_or_default())
-    }
-
-    fn upload_drawn(&self, plan: &Plan, buffers: &Buffers, pieces: &[(usize, u64, u64, u64)], slots: usize) {
-        let mut all = vec![0f32; plan.configurations()[pieces[0].0].hyper.len() * slots];
-        for &(configuration, restart, slot, count) in pieces {
+    fn upload_drawn(&self, plan: &Plan, buffers: &Buffers, pieces: &[Piece], slots: usize) {
+        let mut all = vec![0f32; plan.configurations()[pieces[0].configuration].hyper.len() * slots];
+        for &Piece { configuration, restart, slot, count } in pieces {
             for r in 0..count {
                 let values = plan.drawn(configuration, plan.first() + restart + r);
                 for (k, v) in values.iter().enumerate() {
@@ -683,121 +719,5 @@ impl GpuEngine {
         }
         let place = 4 * u64::from(REGIONS) * slots as u64;
         self.gpu.queue.write_buffer(&buffers.values, place, bytemuck::cast_slice(&all));
-    }
-
-    /// Reads a trace back: points of restarts that have not stopped.
-    #[expect(clippy::too_many_arguments, reason = "a launch's parts")]
-    fn record(
-        &self,
-        plan: &Plan,
-        compiled: &Compiled<'_>,
-        buffers: &Buffers,
-        pieces: &[(usize, u64, u64, u64)],
-        slots: usize,
-        step: u64,
-        traces: &mut Vec<TraceBatch>,
-    ) -> Result<(), Error> {
-        let dim = plan.surface().dim() as usize;
-        if !pieces.iter().any(|p| p.1 < plan.trace().restarts) {
-            return Ok(());
-        }
-        let count = slots as u64;
-        let region = u64::from(TRACE_REGION) * count;
-        let packing = compiled.shader.packing;
-        let padded = u64::from(packing.padded(dim as u32));
-        let ranges =
-            [(&buffers.status, 0, count), (&buffers.values, region, 2 * count), (&buffers.xs, 0, padded * count)];
-        let back = read(&self.gpu, &ranges, &mut |s| self.wait(s, &mut || Flow::Continue))?;
-        let number = |word: u32| f32::from_bits(word);
-        for &(configuration, restart, slot, piece) in pieces {
-            let traced = plan.trace().restarts.saturating_sub(restart).min(piece);
-            let kept: Vec<usize> =
-                (slot..slot + traced).map(|s| s as usize).filter(|&s| back[0][s] & 0xff == 0).collect();
-            if kept.is_empty() {
-                continue;
-            }
-            let mut x = Vec::with_capacity(dim * kept.len());
-            for i in 0..dim {
-                x.extend(kept.iter().map(|&s| number(back[2][packing.element(i, s, slots)])));
-            }
-            traces.push(TraceBatch {
-                configuration,
-                step,
-                restarts: kept.iter().map(|&s| plan.first() + restart + s as u64 - slot).collect(),
-                value: Column::F32(kept.iter().map(|&s| number(back[1][s])).collect()),
-                gradient_norm: Column::F32(kept.iter().map(|&s| number(back[1][slots + s])).collect()),
-                x: Column::F32(x),
-            });
-        }
-        Ok(())
-    }
-
-    /// Reads a launch back, checks that the kernels wrote it, and gives it out.
-    #[expect(clippy::too_many_arguments, reason = "a launch's parts")]
-    fn give_out(
-        &self,
-        plan: &Plan,
-        compiled: &Compiled<'_>,
-        buffers: &Buffers,
-        launch: &Launch,
-        pieces: &[(usize, u64, u64, u64)],
-        traces: Vec<TraceBatch>,
-        receive: &mut Receive<'_>,
-    ) -> Result<(), Error> {
-        let dim = plan.surface().dim() as usize;
-        let (slots, count) = (launch.slots as usize, launch.slots);
-        let points = if plan.points() { count } else { 0 };
-        let packing = compiled.shader.packing;
-        let ranges = [
-            (&buffers.status, 0, 2 * count),
-            (&buffers.values, 0, 2 * count),
-            (&buffers.values, u64::from(START_REGION) * count, points),
-            (&buffers.xs, 0, u64::from(packing.padded(dim as u32)) * points),
-        ];
-        let back = read(&self.gpu, &ranges, &mut |s| self.wait(s, &mut || Flow::Continue))?;
-        let unwritten = || self.gpu.error(DeviceProblem::Unwritten);
-        if back[1].contains(&POISON) || back[2].contains(&POISON) {
-            return Err(unwritten());
-        }
-        let floats = |words: &[u32]| Column::F32(words.iter().map(|&w| f32::from_bits(w)).collect());
-        for &(configuration, restart, slot, piece) in pieces {
-            let range = slot as usize..(slot + piece) as usize;
-            let mut status = Vec::with_capacity(range.len());
-            for &word in &back[0][range.clone()] {
-                let code = (word >> 8 == launch.epoch).then(|| Status::from_code(word & 0xff)).flatten();
-                status.push(code.ok_or_else(unwritten)?);
-            }
-            let steps: Vec<u32> = back[0][slots..][range.clone()].to_vec();
-            let complete = |(&s, &t): (&Status, &u32)| s != Status::MaxSteps || u64::from(t) == plan.steps();
-            if !status.iter().zip(&steps).all(complete) {
-                return Err(unwritten());
-            }
-            let mut x = Vec::new();
-            if plan.points() {
-                for i in 0..dim {
-                    x.extend(range.clone().map(|s| back[3][packing.element(i, s, slots)]));
-                }
-            }
-            let batch = Batch {
-                configuration,
-                first: plan.first() + restart,
-                dim,
-                value: floats(&back[1][range.clone()]),
-                gradient_norm: floats(&back[1][slots..][range.clone()]),
-                steps,
-                status,
-                start_value: floats(if plan.points() { &back[2][range.clone()] } else { &[] }),
-                x: floats(&x),
-            };
-            if receive(Event::Batch(batch)) == Flow::Stop {
-                return Err(Error::Cancelled);
-            }
-        }
-        for trace in traces {
-            if receive(Event::Trace(trace)) == Flow::Stop {
-                return Err(Error::Cancelled);
-            }
-        }
-        Ok(())
     }
 }

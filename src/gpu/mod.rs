@@ -8,6 +8,7 @@ mod device;
 mod engine;
 mod fit;
 mod fit_shader;
+mod harvest;
 mod library;
 mod pace;
 mod print;
