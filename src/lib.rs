@@ -17,6 +17,7 @@
 //! ```
 #![warn(missing_docs)]
 
+pub mod analysis;
 mod auto;
 #[doc(hidden)]
 pub mod bench;
@@ -30,6 +31,7 @@ pub mod graph;
 pub mod host;
 pub mod kernel;
 pub mod language;
+mod linear;
 pub mod optimizer;
 mod outcome;
 mod plan;

@@ -503,6 +503,14 @@ impl Plan {
         Some(plan)
     }
 
+    /// Some neighbouring restarts of this plan, in another precision: the same starts and draws.
+    pub(crate) fn window(&self, first: u64, restarts: u64, precision: Precision) -> Plan {
+        let mut plan = self.clone();
+        (plan.builder.first, plan.builder.restarts, plan.builder.precision) = (first, restarts, precision);
+        (plan.builder.trace, plan.builder.chunk) = (Trace::default(), None);
+        plan
+    }
+
     /// The first configuration alone, with so many restarts and steps and nothing recorded: for measuring.
     pub(crate) fn slice(&self, restarts: u64, steps: u64) -> Plan {
         let mut plan = self.alone(0, None).unwrap_or_else(|| self.clone());

@@ -9,6 +9,7 @@
 //! # Ok::<(), catchment::Error>(())
 //! ```
 
+mod derived;
 mod given;
 mod network;
 mod text;
