@@ -28,6 +28,7 @@ fn main() -> ExitCode {
 fn act(command: &Command, terminal: &Terminal) -> Result<(), Failure> {
     match command {
         Command::Run(args) => cli::run::act(args, terminal),
+        Command::Minima(args) => cli::minima::act(args, terminal),
         Command::Fit(args) => cli::fit::act(args, terminal),
         Command::Eval(args) => cli::eval::act(args, terminal),
         Command::List(args) => cli::list::act(args, terminal),

@@ -148,4 +148,15 @@ impl<'a> Catalogue<'a> {
     pub(crate) fn into_points(self) -> Vec<CriticalPoint> {
         self.points
     }
+
+    /// Points that were hit, with their hits and the first of these, after all unions.
+    pub(crate) fn joined(mut self, hits: &[u64], first: &[u64]) -> Vec<(CriticalPoint, u64, u64)> {
+        let mut all = vec![(0, u64::MAX); self.points.len()];
+        for (number, (&hits, &first)) in hits.iter().zip(first).enumerate() {
+            let (sum, least) = &mut all[self.distinct.root(number as u32) as usize];
+            (*sum, *least) = (*sum + hits, first.min(*least));
+        }
+        let counted = self.points.into_iter().zip(all).filter(|(_, (hits, _))| *hits > 0);
+        counted.map(|(point, (hits, first))| (point, hits, first)).collect()
+    }
 }

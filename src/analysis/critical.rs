@@ -30,6 +30,11 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether the gradient vanishes there, or a kink takes its place.
+    pub fn is_critical(self) -> bool {
+        self != Kind::GradientFlat
+    }
+
     /// The name in results.
     pub fn name(self) -> &'static str {
         match self {

@@ -101,7 +101,7 @@ pub struct Minima {
 /// Restarts between looks at the coverage.
 const LOOK: u64 = 1000;
 /// Restarts of an audit that stand next to one another.
-const WINDOW: u64 = 16;
+const WINDOW: u64 = 64;
 
 impl Search {
     /// Runs a plan and gathers where its restarts ended. Memory is bounded by the number of different ends.
@@ -163,17 +163,11 @@ impl Search {
 
     fn check(&self, plan: &Plan) -> Result<(), Error> {
         let setting = |name, value, expected| Err(Error::Setting { name, value, expected });
-        if !(self.tolerance > 0.0 && self.tolerance <= 0.5) {
-            return setting("the tolerance", self.tolerance, "above 0 and at most 0.5 widths of the box");
-        }
+        check_metric(self.tolerance, &self.periodic, plan.surface().dim() as usize)?;
         if let Some(share) = self.until_coverage
             && !(share > 0.0 && share < 1.0)
         {
             return setting("the coverage", share, "between 0 and 1");
-        }
-        let dim = plan.surface().dim() as usize;
-        if let Some(&far) = self.periodic.iter().find(|&&i| i >= dim) {
-            return setting("a periodic coordinate", far as f64, "below the dimension; the first is 0");
         }
         if !plan.points() {
             return setting("points of the plan", 0.0, "points that are given out");
@@ -349,13 +343,7 @@ impl Found {
                 points.push(Reached { point, hits, fraction, interval: wilson(hits, total), hits_by, first_restart });
             }
         }
-        points.sort_by(|a, b| {
-            let by_place = || a.point.x.iter().zip(&b.point.x).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne());
-            // Values that rounding alone tells apart are equal.
-            let noise = 1e-9 * a.point.value.abs().max(b.point.value.abs()).max(1e-3);
-            let by_value = a.point.value.total_cmp(&b.point.value);
-            if (a.point.value - b.point.value).abs() <= noise { by_place().unwrap_or(by_value) } else { by_value }
-        });
+        sorted(&mut points);
         let critical = points.iter().filter(|p| p.point.kind != Kind::GradientFlat);
         let counted: Vec<u64> = critical.map(|p| p.hits).collect();
         Minima {
@@ -371,5 +359,34 @@ impl Found {
             timing,
             polish: 0.0,
         }
+    }
+}
+
+/// By value, and by place where values are equal to rounding.
+pub(super) fn sorted(points: &mut [Reached]) {
+    points.sort_by(|a, b| a.point.value.total_cmp(&b.point.value));
+    // Runs of values that rounding alone tells apart are put in order of their places.
+    let mut from = 0;
+    while from < points.len() {
+        let value = points[from].point.value;
+        let noise = 1e-9 * value.abs().max(1e-3);
+        let run = points[from..].iter().take_while(|p| p.point.value - value <= noise).count().max(1);
+        points[from..from + run].sort_by(|a, b| {
+            let orders = a.point.x.iter().zip(&b.point.x).map(|(a, b)| a.total_cmp(b));
+            orders.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+        });
+        from += run;
+    }
+}
+
+/// What can be wrong with a metric.
+pub(super) fn check_metric(tolerance: f64, periodic: &[usize], dim: usize) -> Result<(), Error> {
+    let setting = |name, value, expected| Err(Error::Setting { name, value, expected });
+    if !(tolerance > 0.0 && tolerance <= 0.5) {
+        return setting("the tolerance", tolerance, "above 0 and at most 0.5 widths of the box");
+    }
+    match periodic.iter().find(|&&i| i >= dim) {
+        Some(&far) => setting("a periodic coordinate", far as f64, "below the dimension; the first is 0"),
+        None => Ok(()),
     }
 }

@@ -10,10 +10,12 @@ mod lanczos;
 mod minima;
 mod polish;
 mod probe;
+mod stationary;
 
 pub use coverage::{Coverage, rarefaction};
 pub use critical::{CriticalPoint, Kind};
 pub use minima::{Audit, Minima, Reached, Search};
+pub use stationary::{Stationary, StationaryPoints};
 
 use crate::random::Sampler;
 

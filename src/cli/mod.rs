@@ -3,6 +3,7 @@
 mod args;
 pub mod bench;
 pub mod check;
+mod descent;
 pub mod eval;
 mod failure;
 mod files;
@@ -10,6 +11,7 @@ pub mod fit;
 pub mod generate;
 pub mod interrupt;
 pub mod list;
+pub mod minima;
 mod points;
 pub mod run;
 pub mod show;
@@ -43,6 +45,7 @@ Examples:
   catchment run rastrigin -d 2 -n 1e6 -o 'sgd(lr=0.002)'          a million descents
   catchment run ackley -d 10 -o 'adam(lr=[0.01, 0.1])' -o lion    optimizers compared
   catchment run --expr 'sum(x^4 - x^2)' --box -2:2 -d 3           a formula of your own
+  catchment minima himmelblau -n 1000 -o 'adam(lr=0.05)'          the set of minima
   catchment fit --data decay.csv --y y --model 'a*exp(-k*t)' --box 'a=0:10,k=1e-3:10:log'
   catchment list surfaces                                         what there is
   catchment show rosenbrock                                       a formula and its minima
@@ -54,6 +57,8 @@ Examples:
 pub enum Command {
     /// Descend from many starts and tell where they went
     Run(Box<run::RunArgs>),
+    /// Descend, and list the minima: how often each was reached, and what was missed
+    Minima(Box<minima::MinimaArgs>),
     /// Fit a model to the rows of a table, from many starts, with standard errors
     Fit(Box<fit::FitArgs>),
     /// Values, gradients and Hessians at the points of a file

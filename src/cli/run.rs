@@ -1,12 +1,13 @@
 //! `catchment run`: descend from many starts and tell where they went.
 
-use super::args::{Count, DeviceArgs, SurfaceArgs};
+use super::args::Count;
+use super::descent::DescentArgs;
 use super::files::{self, Files, Opened};
 use super::{Failure, Terminal, interrupt};
-use catchment::random::{Starts, StartsError};
+use catchment::random::Starts;
 use catchment::report::{Layout, Places, json, summary};
-use catchment::{Bounds, Error, Event, Flow, Minibatch, Plan, Quota, Stopping, Surface, Trace};
-use clap::{Args, ValueEnum};
+use catchment::{Event, Flow, Plan, Quota, Trace};
+use clap::Args;
 use indicatif::ProgressBar;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -38,8 +39,6 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RunArgs {
-    #[command(flatten)]
-    surface: SurfaceArgs,
     /// Restarts of every configuration, or the most of them with --found or --budget [default: 10000; with these 2^40]
     #[arg(short = 'n', long, value_name = "RESTARTS", help_heading = "Descent")]
     restarts: Option<Count>,
@@ -49,50 +48,8 @@ pub struct RunArgs {
     /// Go on with new starts until the restarts of each configuration have taken this many steps in all
     #[arg(long, value_name = "STEPS", help_heading = "Descent")]
     budget: Option<Count>,
-    /// A name, a call, a chain with '|' or a path to an .opt file; repeatable, and lists make a grid [default: adam]
-    #[arg(short, long, value_name = "OPTIMIZER", help_heading = "Descent")]
-    optimizer: Vec<String>,
-    /// Steps of every restart
-    #[arg(long, value_name = "N", default_value = "1000", help_heading = "Descent")]
-    steps: Count,
-    /// Passes over the table in the place of --steps: as many steps as draw each row that often
-    #[arg(long, value_name = "E", conflicts_with = "steps", help_heading = "Descent")]
-    epochs: Option<f64>,
-    /// Rows of the table that each step sees, drawn anew for every restart: a number, or all
-    #[arg(long, value_name = "B", default_value = "all", hide_default_value = true, help_heading = "Descent")]
-    batch: BatchArg,
-    /// Draw a batch's rows with replacement; without, each row is seen once before any is seen again
-    #[arg(long, help_heading = "Descent")]
-    replacement: bool,
-    /// Seed of all random numbers
-    #[arg(long, default_value = "0", help_heading = "Descent")]
-    seed: Count,
-    /// uniform, normal:SD, sobol, lhs, grid, or a CSV file with a point a line
-    #[arg(long, default_value = "uniform", help_heading = "Descent")]
-    starts: String,
-    /// At the ends of the domain: none, clip, reflect or wrap
-    #[arg(long, default_value = "none", hide_possible_values = true, help_heading = "Descent")]
-    bounds: BoundsArg,
-    /// Number of the first restart: a shard, or one restart replayed
-    #[arg(long, value_name = "ID", default_value = "0", hide_default_value = true, help_heading = "Descent")]
-    first: Count,
-    /// Stop a restart where the gradient's norm is at most this [default: never]
-    #[arg(long, value_name = "G", help_heading = "Stopping")]
-    gtol: Option<f64>,
-    /// Stop a restart where a step changes the value by at most this, relative to max(1, |value|) [default: never]
-    #[arg(long, value_name = "F", help_heading = "Stopping")]
-    ftol: Option<f64>,
-    /// Stop a restart where the value is at most this [default: never]
-    #[arg(long, value_name = "VALUE", allow_negative_numbers = true, help_heading = "Stopping")]
-    target: Option<f64>,
-    /// A restart succeeds where its final value is this near to the known minimum's
-    #[arg(long, value_name = "TOLERANCE", default_value = "1e-3", help_heading = "Stopping")]
-    success: f64,
     #[command(flatten)]
-    device: DeviceArgs,
-    /// How many restarts run at once; changes no result [default: what fits]
-    #[arg(long, value_name = "RESTARTS", help_heading = "Device")]
-    chunk: Option<Count>,
+    descent: DescentArgs,
     /// Write every restart's end to a .csv or .parquet file
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     out: Option<PathBuf>,
@@ -110,44 +67,17 @@ pub struct RunArgs {
     force: bool,
 }
 
-/// Rows that a step sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum BatchArg {
-    All,
-    Rows(u64),
-}
-
-impl std::str::FromStr for BatchArg {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<BatchArg, &'static str> {
-        match text {
-            "all" => Ok(BatchArg::All),
-            number => number.parse::<Count>().map(|c| BatchArg::Rows(c.0)),
-        }
-    }
-}
-
-/// What happens at the ends of the domain.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum BoundsArg {
-    None,
-    Clip,
-    Reflect,
-    Wrap,
-}
-
 /// Parse → plan → run → report.
 pub fn act(args: &RunArgs, terminal: &Terminal) -> Result<(), Failure> {
     let began = Instant::now();
     let plan = args.plan(terminal)?;
     let [results, trace] = args.open_files()?;
-    let engine = args.device.open_for(&plan, terminal)?;
+    let engine = args.descent.device.open_for(&plan, terminal)?;
     let record = files::record(&plan, &engine.device());
     let begin = |file: Option<Opened>, layout| file.map(|file| file.begin(layout, &record)).transpose();
     let files = Files { results: begin(results, Layout::results(&plan))?, trace: begin(trace, Layout::trace(&plan))? };
     if !terminal.json {
-        terminal.print(&summary::heading(&plan, &engine.device(), &args.starts))?;
+        terminal.print(&summary::heading(&plan, &engine.device(), &args.descent.starts))?;
     }
 
     if terminal.verbose {
@@ -165,7 +95,7 @@ pub fn act(args: &RunArgs, terminal: &Terminal) -> Result<(), Failure> {
         if let Some(advice) = summary::unmet(&plan, &outcome) {
             terminal.warning(advice);
         }
-        return terminal.document(&json::Run::new(&plan, &outcome, &args.starts, total));
+        return terminal.document(&json::Run::new(&plan, &outcome, &args.descent.starts, total));
     }
     terminal.print(&summary::run(&plan, &outcome, places, total, terminal.color(), terminal.verbose))?;
     for advice in summary::advice(&plan, &outcome) {
@@ -177,44 +107,13 @@ pub fn act(args: &RunArgs, terminal: &Terminal) -> Result<(), Failure> {
 impl RunArgs {
     /// The arguments as a checked plan.
     fn plan(&self, terminal: &Terminal) -> Result<Plan, Failure> {
-        let surface = self.surface.resolve(None, terminal)?;
-        let stopping = Stopping { gradient: self.gtol, change: self.ftol, target: self.target };
-        let steps = self.step_count(&surface)?;
-        let starts = self.starts()?;
-        let mut plan = Plan::new(surface)
-            .restarts(self.restart_count(&starts)?)
-            .quota(self.quota())
-            .steps(steps)
-            .seed(self.seed.0)
-            .first(self.first.0)
-            .starts(starts)
-            .bounds(match self.bounds {
-                BoundsArg::None => Bounds::None,
-                BoundsArg::Clip => Bounds::Clip,
-                BoundsArg::Reflect => Bounds::Reflect,
-                BoundsArg::Wrap => Bounds::Wrap,
-            })
-            .stopping(stopping)
-            .success(self.success)
-            .precision(self.device.precision());
-        if let BatchArg::Rows(rows) = self.batch {
-            let rows = u32::try_from(rows).unwrap_or(u32::MAX);
-            plan = plan.batch(Minibatch { rows, replacement: self.replacement });
-        }
-        if let Some(chunk) = self.chunk {
-            plan = plan.chunk(chunk.0);
-        }
-        if self.trace.is_some() {
-            plan = plan.trace(Trace { steps: self.trace_steps(steps), restarts: self.trace_restarts.0 });
-        }
-        for text in &self.optimizer {
-            plan = plan.optimizer(text);
-        }
-        plan.resolve().map_err(|error| match error {
-            Error::Starts(source @ StartsError::PointsDim { .. }) => {
-                Failure::Points { path: PathBuf::from(&self.starts), line: None, source }
+        let restarts = self.restart_count(&self.descent.starts()?)?;
+        self.descent.plan(restarts, terminal, |plan, steps| {
+            let plan = plan.quota(self.quota());
+            if self.trace.is_none() {
+                return plan;
             }
-            other => other.into(),
+            plan.trace(Trace { steps: self.trace_steps(steps), restarts: self.trace_restarts.0 })
         })
     }
 
@@ -232,27 +131,6 @@ impl RunArgs {
             }
             None => Ok(1 << 40),
         }
-    }
-
-    /// The number of steps, counted from epochs where these are given.
-    fn step_count(&self, surface: &Surface) -> Result<u64, Failure> {
-        let Some(epochs) = self.epochs else { return Ok(self.steps.0) };
-        let Some(table) = surface.table() else {
-            return Err(Error::BatchWithoutTable { surface: surface.name().to_owned() }.into());
-        };
-        if !epochs.is_finite() || epochs <= 0.0 {
-            return Err(Error::Setting { name: "the number of epochs", value: epochs, expected: "above 0" }.into());
-        }
-        let rows = f64::from(table.rows);
-        let seen = match self.batch {
-            BatchArg::All => rows,
-            BatchArg::Rows(batch) => batch.max(1) as f64,
-        };
-        Ok((epochs * rows / seen).ceil().max(1.0) as u64)
-    }
-
-    fn starts(&self) -> Result<Starts, Failure> {
-        Starts::parse(&self.starts).map_err(|error| super::points::locate(self.starts.as_ref(), error))
     }
 
     /// The steps that were asked for, in order, or some spread evenly by their logarithm.

@@ -10,8 +10,10 @@
 //! ```
 
 mod fit;
+mod minima;
 
 pub use fit::{Fit, FitGroup, FitGroups, FitParameter, FitSolution, FitTiming};
+pub use minima::{CoverageDocument, CriticalRow, MinimaDocument};
 
 use crate::optimizer::{Configuration, HyperValue};
 use crate::{Bounds, ConfigurationOutcome, DeviceInfo, Outcome, Plan, Quantiles, Status};

@@ -12,6 +12,7 @@ mod columns;
 mod csv_file;
 pub mod fit;
 pub mod json;
+pub mod minima;
 mod number;
 mod output;
 #[cfg(feature = "parquet")]
