@@ -8,9 +8,10 @@
 //! # Ok::<(), catchment::Error>(())
 //! ```
 
+use crate::analysis::{FULL_DIM, derivatives, lanczos};
 use crate::auto::{self, AutoChoice};
 use crate::cpu::CpuEngine;
-use crate::error::Error;
+use crate::error::{DimensionRule, Error};
 use crate::fit::{BatchedFit, BatchedOutcome};
 use crate::gpu::{self, GpuEngine};
 use crate::outcome::{Batch, DeviceInfo, Event, Flow, Outcome, Progress, Timing};
@@ -210,6 +211,52 @@ impl Engine {
     /// As [`Engine::run`].
     pub fn evaluate(&self, surface: &Surface, points: &[f64], precision: Precision) -> Result<Evaluated, Error> {
         self.backend.evaluate(surface, points, precision)
+    }
+
+    /// Matrices of second derivatives at points (row-major, `surface.dim()` numbers each): `dim × dim` numbers a point, row-major,
+    /// symmetric. All products with unit vectors are evaluated together on the device.
+    ///
+    /// ```
+    /// use catchment::{Engine, Precision, Surface};
+    /// let hessians = Engine::cpu().hessians(&Surface::named("saddle", None)?, &[0.5, 0.5], Precision::F64)?;
+    /// assert_eq!(hessians, [2.0, 0.0, 0.0, -2.0]);
+    /// # Ok::<(), catchment::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Engine::evaluate`]; [`Error::Dimension`] beyond [`FULL_DIM`](crate::analysis::FULL_DIM) dimensions, where
+    /// [`Engine::extreme_eigenvalues`] tells the ends of the spectra.
+    pub fn hessians(&self, surface: &Surface, points: &[f64], precision: Precision) -> Result<Vec<f64>, Error> {
+        let n = surface.dim() as usize;
+        if n > FULL_DIM {
+            let rule = DimensionRule::AtMost(FULL_DIM as u32);
+            return Err(Error::Dimension { surface: surface.name().to_owned(), dim: surface.dim(), rule });
+        }
+        let along = surface.directional()?;
+        derivatives::matrices(n, points, |pairs| self.evaluate(&along, pairs, precision))
+    }
+
+    /// Smallest and largest eigenvalue of the matrix of second derivatives at each point (row-major), by the method of Lanczos
+    /// with exact products, all points in step; an end counts as found when it moves by less than a millionth of the
+    /// spectrum's reach in `f32`, and by 1e-9 in `f64`.
+    ///
+    /// # Errors
+    /// As [`Engine::evaluate`].
+    pub fn extreme_eigenvalues(
+        &self,
+        surface: &Surface,
+        points: &[f64],
+        precision: Precision,
+    ) -> Result<Vec<[f64; 2]>, Error> {
+        let n = surface.dim() as usize;
+        let along = surface.directional()?;
+        let tolerance = if precision == Precision::F32 { 1e-6 } else { 0.0 };
+        lanczos::ends(n, points.len() / n, tolerance, |which, vectors| {
+            let pair = |(&k, v): (&usize, &[f64])| points[k * n..][..n].iter().chain(v).copied().collect::<Vec<f64>>();
+            let pairs: Vec<f64> = which.iter().zip(vectors.chunks_exact(n)).flat_map(pair).collect();
+            let found = self.evaluate(&along, &pairs, precision)?;
+            Ok(found.gradient.chunks_exact(2 * n).flat_map(|row| &row[..n]).copied().collect())
+        })
     }
 
     /// Runs fits that have been checked.

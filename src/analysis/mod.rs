@@ -4,9 +4,10 @@ mod catalogue;
 mod conjugate;
 mod coverage;
 mod critical;
-mod derivatives;
+pub(crate) mod derivatives;
 mod distinct;
-mod lanczos;
+mod escape;
+pub(crate) mod lanczos;
 mod minima;
 mod polish;
 mod probe;
@@ -14,6 +15,7 @@ mod stationary;
 
 pub use coverage::{Coverage, rarefaction};
 pub use critical::{CriticalPoint, Kind};
+pub use escape::{Escape, Escaped};
 pub use minima::{Audit, Minima, Reached, Search};
 pub use stationary::{Stationary, StationaryPoints};
 

@@ -202,13 +202,15 @@ pub struct Interval {
     pub span: Span,
 }
 
-/// A name with dimensions: `u[2]`, `R[n, n]`.
+/// A name with dimensions: `u[2]`, `R[n, n]`, `w[terms, n] = normal(seed)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shaped {
     /// Its name.
     pub name: Name,
     /// Its dimensions; empty for a scalar.
     pub dims: Vec<Expr>,
+    /// `normal(seed)` or `uniform(seed)`, where a matrix is drawn and not given.
+    pub draw: Option<Expr>,
 }
 
 /// `minimum VALUE at NAME = POINT, …`.

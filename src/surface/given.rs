@@ -3,7 +3,7 @@
 use super::SurfaceText;
 use crate::error::Error;
 use crate::language::nearest;
-use crate::random::{Purpose, Stream, uniform};
+use crate::random::{Purpose, Stream, normal_pair_f64, uniform};
 use crate::table::{Matrix, Table, Wanted};
 use std::collections::HashMap;
 use std::path::Path;
@@ -72,6 +72,18 @@ impl Given {
         let stand_in = || Matrix { rows, columns, values: numbers(rows * columns) };
         self.matrices.get(name).cloned().or_else(|| self.stand_in.then(stand_in))
     }
+}
+
+/// Standard normal numbers, or uniform ones in (0, 1), of a seed.
+pub(super) fn draws(normal: bool, seed: u64, number: u64, count: usize) -> Vec<f64> {
+    let stream = Stream::new(seed, number, 1, Purpose::Scramble);
+    let words = |i: usize| [2 * i as u32, 2 * i as u32 + 1].map(|word| stream.word(word));
+    let one = |i: usize| match (normal, words(i)) {
+        (true, [a, b]) => normal_pair_f64(a, b).0,
+        // 53 bits of the two words.
+        (false, [a, b]) => ((u64::from(a) << 21 | u64::from(b) >> 11) as f64 + 0.5) / (1u64 << 53) as f64,
+    };
+    (0..count).map(one).collect()
 }
 
 /// Numbers in (0, 1).

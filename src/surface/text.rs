@@ -1,10 +1,10 @@
 //! A surface as it is written: its dimension may still be free, and its table still missing.
 
-use super::{Given, KnownMinimum, MAX_DIM, Rows, Surface, network, spread};
+use super::{Given, KnownMinimum, MAX_DIM, Rows, Surface, given, network, spread};
 use crate::catalog;
 use crate::error::{DimensionRule, Error};
 use crate::graph::{Axes, Axis, Graph, Input, Inputs, NodeId, evaluate};
-use crate::language::ast::Expr;
+use crate::language::ast::{Expr, ExprKind};
 use crate::language::ast::{Binding, Dim, Parameter, Shaped, SurfaceSource};
 use crate::language::{Diagnostic, DiagnosticKind, Elaborator, Source, nearest, parse_call, parse_surface};
 use crate::random::Domain;
@@ -110,9 +110,9 @@ impl SurfaceText {
         self.parsed.data.iter().map(|d| Ok((d.name.text.clone(), elaborator.width(d)?))).collect()
     }
 
-    /// Names declared as `matrix`.
+    /// Names declared as `matrix` that must be given: those that are not drawn.
     pub fn matrices(&self) -> impl Iterator<Item = &str> {
-        self.parsed.matrices.iter().map(|m| m.name.text.as_str())
+        self.parsed.matrices.iter().filter(|m| m.draw.is_none()).map(|m| m.name.text.as_str())
     }
 
     /// The catalog or file name.
@@ -323,11 +323,15 @@ impl SurfaceText {
 impl SurfaceText {
     /// Gives the names of `data` and `matrix` their meaning.
     fn define_given(&self, elaborator: &mut Elaborator<'_>) -> Result<Option<Arc<Rows>>, Error> {
-        for matrix in &self.parsed.matrices {
+        for (number, matrix) in self.parsed.matrices.iter().enumerate() {
             let name = &matrix.name.text;
             let dims = matrix.dims.iter().map(|d| elaborator.size(d)).collect::<Result<Vec<u32>, _>>()?;
-            let Some(given) = self.given.matrix(name, &dims) else {
-                return Err(Error::MatrixMissing { surface: self.name.clone(), name: name.clone() });
+            let given = match &matrix.draw {
+                Some(draw) => elaborator.drawn(draw, number, &dims)?,
+                None => {
+                    let missing = || Error::MatrixMissing { surface: self.name.clone(), name: name.clone() };
+                    self.given.matrix(name, &dims).ok_or_else(missing)?
+                }
             };
             elaborator.define_matrix(name, &dims, given)?;
         }
@@ -398,6 +402,28 @@ impl Elaborator<'_> {
             return Err(Box::new(self.diagnostic(expr.span, DiagnosticKind::ExpectedInteger { value })));
         }
         Ok(value as u32)
+    }
+
+    /// The numbers of `normal(seed)` or `uniform(seed)`; matrix `number` of a file has a stream of its own.
+    fn drawn(&mut self, draw: &Expr, number: usize, dims: &[u32]) -> Result<Matrix, Box<Diagnostic>> {
+        let wrong = |this: &Self, span| {
+            let found = "a formula".to_owned();
+            let expected = "`normal(seed)` or `uniform(seed)`".to_owned();
+            Box::new(this.diagnostic(span, DiagnosticKind::UnknownChoice { found, expected }))
+        };
+        let ExprKind::Call { function, arguments, index: None } = &draw.kind else {
+            return Err(wrong(self, draw.span));
+        };
+        let ([seed], "normal" | "uniform") = (&arguments[..], function.text.as_str()) else {
+            return Err(wrong(self, function.span));
+        };
+        let value = self.constant(seed, "a seed")?;
+        if value < 0.0 || value != value.round() || value > 1e15 {
+            return Err(Box::new(self.diagnostic(seed.span, DiagnosticKind::ExpectedInteger { value })));
+        }
+        let (rows, columns) = (dims.first().map_or(1, |&r| r as usize), dims.get(1).map_or(1, |&c| c as usize));
+        let values = given::draws(function.text == "normal", value as u64, number as u64, rows * columns);
+        Ok(Matrix { rows, columns, values })
     }
 
     fn define_data(&mut self, name: &str, first: u32, width: Option<u32>) {

@@ -25,11 +25,11 @@ pub fn parse_surface(source: &Source) -> Result<SurfaceSource, Box<Diagnostic>> 
                 parser.end_bindings()?;
             }
             Head::Keyword("data") => {
-                let columns = parser.shaped_list("a column", &mut file.names)?;
+                let columns = parser.shaped_list("a column", &mut file.names, false)?;
                 file.data.extend(columns);
             }
             Head::Keyword("matrix") => {
-                let matrices = parser.shaped_list("a matrix", &mut file.names)?;
+                let matrices = parser.shaped_list("a matrix", &mut file.names, true)?;
                 file.matrices.extend(matrices);
             }
             Head::Keyword("minimum") => file.minima.push(parser.minimum()?),
@@ -255,8 +255,8 @@ impl Parser<'_> {
         Ok(Interval { lo, hi, span })
     }
 
-    /// `data u[2], y`
-    fn shaped_list(&mut self, what: &str, names: &mut Names) -> Parsed<Vec<Shaped>> {
+    /// `data u[2], y`, or `matrix R[n, n], w[3, n] = normal(seed)` where matrices may be drawn.
+    fn shaped_list(&mut self, what: &str, names: &mut Names, drawn: bool) -> Parsed<Vec<Shaped>> {
         let mut list = Vec::new();
         self.each(|parser| {
             let name = parser.name(&format!("the name of {what}"))?;
@@ -269,10 +269,11 @@ impl Parser<'_> {
                 }
                 parser.expect(TokenKind::CloseSquare, "an operator, `,` or `]`")?;
             }
-            list.push(Shaped { name, dims });
+            let draw = if drawn && parser.eat(TokenKind::Equal) { Some(parser.expression()?) } else { None };
+            list.push(Shaped { name, dims, draw });
             Ok(())
         })?;
-        self.end_statement("`[`, `,` or the end of the line")?;
+        self.end_statement(if drawn { "`[`, `=`, `,` or the end of the line" } else { "`[`, `,` or the end of the line" })?;
         Ok(list)
     }
 
