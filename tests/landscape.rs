@@ -146,7 +146,8 @@ fn random_fields_have_the_index_law_of_kac_and_rice() {
     let expected = [(1, 0.500, 0.63), (2, 0.250, 0.74), (3, 0.124, 0.80), (4, 0.060, 0.83), (5, 0.028, 0.86)];
     for (dim, share, correlation) in expected {
         // Sides that hold some hundred critical points a field, and fields of other seeds until there are thousands.
-        let (side, starts, fields) = [(400.0, 8_000, 4), (24.0, 10_000, 5), (9.0, 12_000, 5), (5.5, 16_000, 6), (4.2, 24_000, 6)][dim - 1];
+        let (side, starts, fields) =
+            [(400.0, 8_000, 4), (24.0, 10_000, 5), (9.0, 12_000, 5), (5.5, 16_000, 6), (4.2, 24_000, 6)][dim - 1];
         let (mut index, mut value) = (Vec::new(), Vec::new());
         for seed in 0..fields {
             let name = format!("random_field(terms=400, seed={seed}, side={side})");
@@ -169,9 +170,16 @@ fn random_fields_have_the_index_law_of_kac_and_rice() {
         let cov: f64 = index.iter().zip(&value).map(|(i, v)| (i - mi) * (v - mv)).sum();
         let var = |v: &[f64], m: f64| v.iter().map(|v| (v - m) * (v - m)).sum::<f64>();
         let r = cov / (var(&index, mi) * var(&value, mv)).sqrt();
-        println!("{dim}-D: {} critical points, minima {:.4} ({lo:.4} to {hi:.4}), {share}; correlation {r:.3}, {correlation}", n, minima as f64 / n);
+        println!(
+            "{dim}-D: {} critical points, minima {:.4} ({lo:.4} to {hi:.4}), {share}; correlation {r:.3}, {correlation}",
+            n,
+            minima as f64 / n
+        );
         // Neighbours repel, so the spread is below the binomial; fields of finite terms and size add to it.
-        assert!(lo - 0.25 * (hi - lo) <= share && share <= hi + 0.25 * (hi - lo), "{dim}-D: {lo} to {hi}, {share} expected");
+        assert!(
+            lo - 0.25 * (hi - lo) <= share && share <= hi + 0.25 * (hi - lo),
+            "{dim}-D: {lo} to {hi}, {share} expected"
+        );
         let z = |r: f64| r.atanh();
         assert!((z(r) - z(correlation)).abs() < 4.0 / (n - 3.0).sqrt() + 0.03, "{dim}-D: {r}, {correlation} expected");
         // The index law of independent signs is far off from three dimensions on.

@@ -4,8 +4,8 @@ use super::{Given, KnownMinimum, MAX_DIM, Rows, Surface, given, network, spread}
 use crate::catalog;
 use crate::error::{DimensionRule, Error};
 use crate::graph::{Axes, Axis, Graph, Input, Inputs, NodeId, evaluate};
-use crate::language::ast::{Expr, ExprKind};
 use crate::language::ast::{Binding, Dim, Parameter, Shaped, SurfaceSource};
+use crate::language::ast::{Expr, ExprKind};
 use crate::language::{Diagnostic, DiagnosticKind, Elaborator, Source, nearest, parse_call, parse_surface};
 use crate::random::Domain;
 use crate::table::Matrix;

@@ -273,7 +273,11 @@ impl Parser<'_> {
             list.push(Shaped { name, dims, draw });
             Ok(())
         })?;
-        self.end_statement(if drawn { "`[`, `=`, `,` or the end of the line" } else { "`[`, `,` or the end of the line" })?;
+        self.end_statement(if drawn {
+            "`[`, `=`, `,` or the end of the line"
+        } else {
+            "`[`, `,` or the end of the line"
+        })?;
         Ok(list)
     }
 
