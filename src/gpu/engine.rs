@@ -6,7 +6,6 @@ use super::crowd::Crowd;
 use super::descent::descent;
 use super::device::Gpu;
 use super::pace::Pace;
-use super::print::Layout;
 use super::shader::{REGIONS, START_REGION, Shader, TRACE_REGION, beginning, compaction, entries, evaluation};
 use super::target::Target;
 use crate::engine::{Backend, Evaluated};
@@ -41,6 +40,7 @@ pub(crate) struct GpuEngine {
     epoch: Cell<u32>,
     /// Pipelines by their text: a surface and rule that run again are not compiled again.
     modules: RefCell<HashMap<String, Module>>,
+    target: Target,
     /// Restarts dispatched, times steps.
     #[cfg(test)]
     pub(super) dispatched: Cell<u64>,
@@ -65,7 +65,7 @@ struct Compiled<'a> {
     /// The surface's table, then the constant tables of `descend` and `evaluate`.
     tables: wgpu::Buffer,
     shader: Shader,
-    evaluation_rows: u32,
+    evaluator: Shader,
     /// The most steps of a dispatch that the device runs to their end.
     most_steps: u64,
 }
@@ -90,8 +90,10 @@ impl GpuEngine {
     }
 
     pub(super) fn of(gpu: Gpu) -> GpuEngine {
+        let target = Target::of(&gpu.about).clone();
         GpuEngine {
             gpu,
+            target,
             epoch: Cell::new(0),
             modules: RefCell::default(),
             #[cfg(test)]
@@ -99,8 +101,13 @@ impl GpuEngine {
         }
     }
 
-    fn target(&self) -> &'static Target {
-        Target::of(&self.gpu.about)
+    fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The same engine, which spreads restarts of `from` or more dimensions over workgroups of at most `most` invocations.
+    pub(crate) fn spreading(self, from: u32, most: u32) -> GpuEngine {
+        GpuEngine { target: self.target.spreading(from, most), ..self }
     }
 
     pub(super) fn module(&self, layout: &wgpu::BindGroupLayout, entry: &str, text: &str) -> Result<Module, Error> {
@@ -175,7 +182,7 @@ impl GpuEngine {
             evaluate,
             tables,
             shader,
-            evaluation_rows: evaluator.extra_rows,
+            evaluator,
             most_steps,
         })
     }
@@ -230,14 +237,13 @@ impl GpuEngine {
     fn slot_words(&self, plan: &Plan, compiled: &Compiled<'_>) -> Sizes {
         let dim = u64::from(plan.surface().dim());
         let padded = u64::from(compiled.shader.packing.padded(plan.surface().dim()));
-        let stored = compiled.shader.layout == Layout::Storage;
         let drawn = compiled.program.chain.hyper.iter().any(|h| h.drawn);
         Sizes {
-            xs: if stored { 2 * dim } else { padded },
+            xs: if compiled.shader.double { 2 * dim } else { padded },
             states: compiled.program.step.states as u64 * padded,
             status: 2,
             values: u64::from(REGIONS) + if drawn { compiled.program.chain.hyper.len() as u64 } else { 0 },
-            extra: u64::from(compiled.shader.extra_rows.max(compiled.evaluation_rows)),
+            extra: u64::from(compiled.shader.extra_rows.max(compiled.evaluator.extra_rows)),
             // Two lists; their two counters are few.
             queue: 2,
             host: 0,
@@ -450,7 +456,7 @@ impl Backend for GpuEngine {
             let params =
                 Params { count: slots as u32, restarts: u32::MAX, rows: 1, last: 1, epoch, ..Params::default() };
             let mut go_on = || Flow::Continue;
-            let submission = self.submit(&buffers, &module, &bindings, &params, params.count);
+            let submission = self.submit(&buffers, &module, &bindings, &params, shader.invocations(params.count));
             self.wait(submission, &mut go_on)?;
             let ranges =
                 [(&buffers.values, 0, words), (&buffers.extra, 0, dim as u64 * words), (&buffers.status, 0, words)];
@@ -588,7 +594,8 @@ impl GpuEngine {
         let mut taken = 0u64;
         let evaluated = |this: &Self, region: u32, last: bool, taken: u64, receive: &mut Receive<'_>| {
             let params = Params { region, last: u32::from(last), ..params };
-            let submission = this.submit(buffers, &compiled.evaluate, &bindings, &params, params.count);
+            let invocations = compiled.evaluator.invocations(params.count);
+            let submission = this.submit(buffers, &compiled.evaluate, &bindings, &params, invocations);
             let now = Progress { done: base.done + slot_count * taken as f64, ..base };
             this.wait(submission, &mut || receive(Event::Progress(now)))
         };
@@ -632,7 +639,7 @@ impl GpuEngine {
                 ..params
             };
             let begun = Instant::now();
-            let invocations = 64 * params.listed.div_ceil(64 * compiled.shader.abreast);
+            let invocations = compiled.shader.invocations(params.listed);
             self.submit(buffers, &compiled.descend, &bindings, &params, invocations);
             let now = Progress { done: base.done + slot_count * taken as f64, ..base };
             let ended = self.ended(buffers, &mut || receive(Event::Progress(now)))?;

@@ -12,6 +12,9 @@ mod library;
 mod pace;
 mod print;
 mod shader;
+mod spread;
+mod spread_descent;
+mod spread_print;
 mod target;
 #[cfg(test)]
 mod tests;
