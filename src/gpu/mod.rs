@@ -37,6 +37,14 @@ pub fn wgsl(plan: &Plan) -> Result<String, Error> {
     Ok(descent::descent(plan, program, &program.configurations[..1], &target::HARDWARE)?.text)
 }
 
+/// Layout and shader of a plan's first program where restarts of `from` or more dimensions are spread over workgroups of
+/// at most `width` invocations.
+pub(crate) fn spread_text(plan: &Plan, from: u32, width: u32) -> Result<(&'static str, String), Error> {
+    let (program, target) = (&plan.programs()[0], target::HARDWARE.spreading(from, width));
+    let shader = descent::descent(plan, program, &program.configurations[..1], &target)?;
+    Ok((shader.layout.name(), shader.text))
+}
+
 /// The generated shader of a batched fit.
 ///
 /// # Errors
