@@ -35,8 +35,7 @@ fn main() -> Result<(), Error> {
         0 | 1 => spreading_gpu(u32::MAX, 64),
         width => spreading_gpu(1, (width.min(256) as u32).next_power_of_two()),
     };
-    let engines: Vec<(u64, Engine)> =
-        widths.iter().map(|&w| Ok((w, engine(w)?))).collect::<Result<_, Error>>()?;
+    let engines: Vec<(u64, Engine)> = widths.iter().map(|&w| Ok((w, engine(w)?))).collect::<Result<_, Error>>()?;
     if let Some((_, engine)) = engines.first() {
         let about = engine.device();
         println!("{} ({}), {}, {optimizer}", about.name, about.backend, about.driver);

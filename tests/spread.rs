@@ -43,7 +43,11 @@ fn every_spread_shader_validates() {
             let row = format!("{} {chain} {layout}", label(&surface));
             report.require(verdict.is_ok(), || format!("{row}: {}", verdict.err().unwrap_or_default()));
             let named = (surface.name().to_owned(), surface.dim());
-            if layout == "spread" { spread.insert(named) } else { others.insert(named) };
+            if layout == "spread" {
+                spread.insert(named)
+            } else {
+                others.insert(named)
+            };
         }
     }
     let names = |set: &BTreeSet<(String, u32)>| set.iter().map(|s| s.0.clone()).collect::<BTreeSet<_>>();

@@ -174,17 +174,7 @@ impl GpuEngine {
         let evaluate = self.module(&layout, "evaluate", &evaluator.text)?;
         let tables = self.tables(plan.surface(), &[&shader.tables, &evaluator.tables])?;
         self.settle(&layout, &[&begin, &descend, &evaluate], &tables)?;
-        Ok(Compiled {
-            program,
-            layout,
-            begin,
-            descend,
-            evaluate,
-            tables,
-            shader,
-            evaluator,
-            most_steps,
-        })
+        Ok(Compiled { program, layout, begin, descend, evaluate, tables, shader, evaluator, most_steps })
     }
 
     /// Dispatches modules over no slot: some drivers compile at a pipeline's first use, and a run's time is not to hold that.

@@ -19,6 +19,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Words of workgroup memory that every device has: 16 KiB.
 const WORKGROUP_WORDS: u32 = 4096;
 
+/// Numbers of an array that a lane may hold in registers: more lie in memory of its own, where copying is dear.
+const REGISTERS: u32 = 16;
+
 /// Where an array of a restart lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Home {
@@ -50,7 +53,9 @@ pub(super) struct Spread {
     pub(super) starts: HashMap<LoopVar, u32>,
     /// By accumulator: what joins its turns; none where it never changes.
     pub(super) folds: HashMap<ValueId, Option<Binary>>,
-    /// Loop turns of a lane.
+    /// Whether owned parameters before and after a step are halves of one array that change places.
+    pub(super) halves: bool,
+    /// Loop turns of a lane in a step or evaluation.
     pub(super) turns: u64,
 }
 
@@ -161,6 +166,7 @@ impl Spread {
             pinned: BTreeMap::new(),
             starts,
             folds,
+            halves: false,
             turns: 0,
         };
         spread.turns = loops
@@ -171,7 +177,17 @@ impl Spread {
             })
             .fold(0, u64::saturating_add);
         spread.settle(kernel, states, &accesses);
+        if spread.homes.get(&Array::X) == Some(&Home::Own) {
+            spread.halves = spread.numbers() > REGISTERS;
+            // Without halves new parameters are copied, in a loop.
+            spread.turns += if spread.halves { 0 } else { u64::from(spread.numbers()) };
+        }
         Some(spread)
+    }
+
+    /// Numbers of an owned array that a lane holds.
+    pub(super) fn numbers(&self) -> u32 {
+        self.blocks * self.grain
     }
 
     /// The rounds of a shared loop: in each, every lane takes a block.
@@ -207,7 +223,7 @@ impl Spread {
         let pins = |arrays: &[Array]| -> BTreeSet<i32> {
             accesses.iter().filter(|a| a.turn.is_none() && arrays.contains(&a.array)).map(|a| a.index.offset).collect()
         };
-        let lane = self.blocks * self.grain;
+        let lane = self.numbers();
         let (mut numbers, mut room) =
             (PRIVATE_LIMIT, WORKGROUP_WORDS.saturating_sub(4 + self.sums * (self.width + self.groups)));
         let mut choose = |spread: &mut Spread, arrays: &[Array], words: u32, ownable: bool| {
@@ -311,9 +327,8 @@ fn joined(l: &Loop) -> Option<Vec<(ValueId, Option<Binary>)>> {
         }
     };
     let all: Vec<_> = l.carried.iter().map(fold).collect::<Option<_>>()?;
-    let joins = |op: Option<Binary>| {
-        op.is_none_or(|op| matches!(op, Binary::Add | Binary::Mul | Binary::Min | Binary::Max))
-    };
+    let joins =
+        |op: Option<Binary>| op.is_none_or(|op| matches!(op, Binary::Add | Binary::Mul | Binary::Min | Binary::Max));
     all.iter().all(|f| joins(f.1)).then_some(all)
 }
 

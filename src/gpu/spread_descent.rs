@@ -14,8 +14,8 @@ fn lasting(states: u32) -> impl Iterator<Item = (Array, String)> {
 
 /// A loop over the places that a lane owns, where `lines` say what to do at place `i`, whose register is `at`.
 fn owned(spread: &Spread, dim: u32, lines: &str) -> String {
-    let (blocks, width, grain) = (spread.blocks, spread.width, spread.grain);
-    let mut text = format!("for (var at = 0; at < {}; at++) {{\n", blocks * grain);
+    let (width, grain) = (spread.width, spread.grain);
+    let mut text = format!("for (var at = 0; at < {}; at++) {{\n", spread.numbers());
     let _ = match grain {
         1 => writeln!(text, "    let i = at * {width} + own;"),
         _ => writeln!(text, "    let i = (at / {grain} * {width} + own) * {grain} + at % {grain};"),
@@ -82,13 +82,10 @@ pub(super) fn extra_rows(spread: &Spread, kernel: &Kernel) -> u32 {
 
 /// Makes new parameters the current ones.
 pub(super) fn commit(spread: &Spread) -> String {
-    if spread.home(Array::X) != Home::Own {
-        return "let turn = here;\nhere = there;\nthere = turn;\n".to_owned();
-    }
-    let mut text = format!(
-        "for (var at = 0; at < {}; at++) {{\n    x[at] = x_new[at];\n}}\n",
-        spread.blocks * spread.grain
-    );
+    let mut text = match spread.home(Array::X) == Home::Own && !spread.halves {
+        true => format!("for (var at = 0; at < {}; at++) {{\n    x[at] = x_new[at];\n}}\n", spread.numbers()),
+        false => "let turn = here;\nhere = there;\nthere = turn;\n".to_owned(),
+    };
     for p in spread.pins(Array::X) {
         let _ = writeln!(text, "{} = {};", pinned(Array::X, p), pinned(Array::Next, p));
     }
@@ -102,7 +99,8 @@ pub(super) fn leave(spread: &Spread, dim: u32, states: u32, value: bool) -> Stri
     for (array, stored) in lasting(states) {
         match (spread.home(array), array) {
             (Home::Own, _) => {
-                let _ = writeln!(lines, "        {stored} = {}[at];", register(array));
+                let half = if array == Array::X && spread.halves { "here + " } else { "" };
+                let _ = writeln!(lines, "        {stored} = {}[{half}at];", register(array));
                 for p in spread.pins(array) {
                     // By the lane that has just stored the place with the others of its own.
                     let owner = p as u32 / spread.grain % spread.width;

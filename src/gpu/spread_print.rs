@@ -210,10 +210,14 @@ impl Printer<'_> {
         match (spread.home(array), array) {
             (Home::Own, _) => match index.terms().next() {
                 None => pinned(array, index.offset),
-                Some((var, _)) if spread.grain == 1 => format!("{name}[t{var}]"),
                 Some((var, _)) => {
                     let (grain, offset) = (spread.grain, index.offset.rem_euclid(spread.grain as i32));
-                    format!("{name}[{grain} * t{var} + {offset}]")
+                    let number = if grain == 1 { format!("t{var}") } else { format!("{grain} * t{var} + {offset}") };
+                    match array {
+                        Array::X if spread.halves => format!("x[here + {number}]"),
+                        Array::Next if spread.halves => format!("x[there + {number}]"),
+                        _ => format!("{name}[{number}]"),
+                    }
                 }
             },
             (Home::Group, Array::X) => format!("x_group[here + u32({at})]"),
@@ -280,10 +284,7 @@ pub(super) fn declarations(kernel: &Kernel, spread: &Spread) -> String {
 /// The functions that `code` calls to join words.
 pub(super) fn joins(code: &str, spread: &Spread) -> String {
     let mut text = String::new();
-    for (words, count, stride) in [
-        ("lane", spread.width / spread.groups, spread.groups),
-        ("group", spread.groups, 1),
-    ] {
+    for (words, count, stride) in [("lane", spread.width / spread.groups, spread.groups), ("group", spread.groups, 1)] {
         for (kind, join) in [
             ("sum", "($ + @)"),
             ("product", "($ * @)"),
@@ -296,9 +297,8 @@ pub(super) fn joins(code: &str, spread: &Spread) -> String {
                 continue;
             }
             let (result, read) = if kind == "top" { ("u32", "$") } else { ("f32", "bitcast<f32>($)") };
-            let mut items: Vec<String> = (0..count)
-                .map(|k| read.replace('$', &format!("{words}_words[first + {}u]", k * stride)))
-                .collect();
+            let mut items: Vec<String> =
+                (0..count).map(|k| read.replace('$', &format!("{words}_words[first + {}u]", k * stride))).collect();
             while items.len() > 1 {
                 items = items.chunks(2).map(|p| join.replace('$', &p[0]).replace('@', &p[1])).collect();
             }
@@ -313,7 +313,14 @@ pub(super) fn private(spread: &Spread, wanted: impl Fn(Array) -> bool) -> String
     let mut text = String::new();
     let own = spread.homes.iter().filter(|h| *h.1 == Home::Own && wanted(*h.0));
     for (&array, _) in own {
-        let _ = writeln!(text, "var {}: array<f32, {}>;", register(array), spread.blocks * spread.grain);
+        let numbers = spread.numbers();
+        let _ = match array {
+            Array::X if spread.halves => {
+                writeln!(text, "var x: array<f32, {}>;\nvar here = 0;\nvar there = {numbers};", 2 * numbers)
+            }
+            Array::Next if spread.halves => Ok(()),
+            _ => writeln!(text, "var {}: array<f32, {numbers}>;", register(array)),
+        };
         for p in spread.pins(array) {
             let _ = writeln!(text, "var {} = 0.0;", pinned(array, p));
         }
