@@ -113,3 +113,24 @@ fn reason(value: f32, squared_norm: f32, before: f32, known: bool) -> u32 {
     let stalled = ((params.tests & 4u) != 0u) & known & still;
     return select(select(select(RUNNING, STALLED, stalled), TARGET, target_met), CONVERGED, converged);
 }
+
+// Stores what an evaluation found; the one that ends a launch settles how the restart ended.
+fn conclude(value: f32, squared_norm: f32) {
+    values[params.region * params.count + slot] = value;
+    values[(params.region + 1u) * params.count + slot] = sqrt(squared_norm);
+    if (params.last == 0u) {
+        return;
+    }
+    var code = status[slot] & 0xffu;
+    if (code == RUNNING) {
+        let taken = status[params.count + slot];
+        code = reason(value, squared_norm, values[LAST_VALUE * params.count + slot], taken > 0u);
+        if (magnitude(value) >= INFINITE || magnitude(squared_norm) > INFINITE) {
+            code = NONFINITE;
+        }
+        if (code == RUNNING) {
+            code = MAX_STEPS;
+        }
+    }
+    status[slot] = (params.epoch << 8u) | code;
+}

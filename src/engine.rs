@@ -148,12 +148,17 @@ impl Engine {
         }
     }
 
+    /// An engine of its own making.
+    pub(crate) fn of(backend: Box<dyn Backend>) -> Engine {
+        Engine { backend }
+    }
+
     /// Where it runs.
     pub fn device(&self) -> DeviceInfo {
         self.backend.device()
     }
 
-    /// How the kernel of this plan is laid out: `straight`, `loops`, `storage`; on the CPU also whether it is machine code or a
+    /// How the kernel of this plan is laid out: `straight`, `loops`, `storage`, `spread`; on the CPU also whether it is machine code or a
     /// tape.
     ///
     /// # Errors

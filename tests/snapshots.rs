@@ -8,7 +8,7 @@ use catchment::{Plan, Surface};
 use std::path::{Path, PathBuf};
 
 /// Surface, dimension, chain: each of the six rules on one small surface, one reduction in loops, one sliced surface in
-/// both layouts.
+/// registers, in loops and spread over a workgroup.
 const SNAPSHOTS: &[(&str, u32, &str)] = &[
     ("sphere", 2, "sgd"),
     ("sphere", 2, "momentum"),
@@ -19,6 +19,7 @@ const SNAPSHOTS: &[(&str, u32, &str)] = &[
     ("rastrigin", 40, "sgd"),
     ("rosenbrock", 3, "sgd"),
     ("rosenbrock", 40, "sgd"),
+    ("rosenbrock", 300, "momentum"),
 ];
 
 /// A batched fit of two parameters: a column that all fits share, and one of their own.

@@ -34,7 +34,8 @@ pub(super) struct Params {
     pub(super) list: u32,
 }
 
-/// How many elements of a restart's parameters, or of a state, lie together: those that one instruction loads.
+/// How many elements of a restart's parameters, or of a state, lie together: those that one instruction loads, or all of
+/// them where a workgroup loads them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Packing(pub(super) u32);
 
@@ -45,6 +46,11 @@ impl Packing {
     /// The widest that a dimension fills.
     pub(super) fn widest(dim: u32) -> Packing {
         Packing(dim.next_power_of_two().min(4))
+    }
+
+    /// All of a restart's elements.
+    pub(super) fn whole(dim: u32) -> Packing {
+        Packing(dim.max(1))
     }
 
     /// A dimension rounded up to whole groups.

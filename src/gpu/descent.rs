@@ -1,9 +1,12 @@
 //! The module that descends: a step's generated code, for one restart or several abreast. Twin: shaders/descend.wgsl.
 
 use super::buffers::Packing;
-use super::library::{DESCEND, filled, with_library};
+use super::library::{DESCEND, SPREAD, filled, with_library};
 use super::print::{Layout, Printer, fresh};
 use super::shader::{PRIVATE_LIMIT, REGIONS, Shader, entries, lower, tables};
+use super::spread::{Home, Spread, lower_spread};
+use super::spread_descent::{commit, enter, extra_rows, leave};
+use super::spread_print::{declarations, joins};
 use super::target::Target;
 use crate::error::Error;
 use crate::kernel::{Array, Kernel};
@@ -17,6 +20,8 @@ struct Restart<'a> {
     step: &'a Step,
     kernel: &'a Kernel,
     layout: Layout,
+    /// How it is spread over a workgroup, where it is.
+    spread: Option<&'a Spread>,
     dim: u32,
     packing: Packing,
     /// Which of its invocation's restarts it is, of how many.
@@ -36,9 +41,18 @@ pub(super) fn descent(plan: &Plan, program: &Program, numbers: &[usize], target:
     let (step, surface) = (&*program.step, plan.surface());
     let (dim, states) = (surface.dim(), step.states as u32);
     let held = (1 + states) * dim;
-    let (kernel, straight) = lower(&step.graph, &step.outputs(), surface, target, held)?;
+    let spread = lower_spread(&step.graph, &step.outputs(), surface, target, states);
+    let (kernel, spread, straight) = match spread {
+        Some((kernel, spread)) => (kernel, Some(spread), false),
+        None => {
+            let (kernel, straight) = lower(&step.graph, &step.outputs(), surface, target, held)?;
+            (kernel, None, straight)
+        }
+    };
     let scratch: u32 = kernel.scratch.iter().sum();
-    let layout = if straight && target.straight(dim, held) {
+    let layout = if spread.is_some() {
+        Layout::Spread
+    } else if straight && target.straight(dim, held) {
         Layout::Straight
     } else if held + dim + scratch <= PRIVATE_LIMIT {
         Layout::Loops
@@ -47,7 +61,12 @@ pub(super) fn descent(plan: &Plan, program: &Program, numbers: &[usize], target:
     };
     let alone = layout != Layout::Straight || kernel.turns() > 0;
     let abreast = if alone { 1 } else { target.abreast(dim, held) };
-    let packing = if layout == Layout::Straight { Packing::widest(dim) } else { Packing::NONE };
+    let packing = match layout {
+        Layout::Straight => Packing::widest(dim),
+        // A restart's lanes read neighbouring words.
+        Layout::Spread => Packing::whole(dim),
+        Layout::Loops | Layout::Storage => Packing::NONE,
+    };
     let many = numbers.len() > 1;
     let scheduled = plan.scheduled(numbers);
     let varying = step.host.varying(&scheduled);
@@ -57,6 +76,7 @@ pub(super) fn descent(plan: &Plan, program: &Program, numbers: &[usize], target:
             step,
             kernel: &kernel,
             layout,
+            spread: spread.as_ref(),
             dim,
             packing,
             place: (r, abreast),
@@ -102,7 +122,7 @@ pub(super) fn descent(plan: &Plan, program: &Program, numbers: &[usize], target:
             Purpose::Batch.tag(0),
         );
     }
-    if packing.0 > 1 {
+    if layout == Layout::Straight && packing.0 > 1 {
         for (binding, name) in [(1, "xs"), (2, "states")] {
             let _ = writeln!(
                 sizes,
@@ -112,9 +132,19 @@ pub(super) fn descent(plan: &Plan, program: &Program, numbers: &[usize], target:
         }
     }
     sizes.push('\n');
-    let text = with_library(&(sizes + &filled(DESCEND, &parts)));
-    let extra_rows = if layout == Layout::Storage { scratch } else { 0 };
-    Ok(Shader { text, layout, tables: tables(&kernel), extra_rows, turns: kernel.turns(), abreast, packing })
+    let tables = tables(&kernel);
+    let Some(spread) = spread else {
+        let text = with_library(&(sizes + &filled(DESCEND, &parts)));
+        let extra_rows = if layout == Layout::Storage { scratch } else { 0 };
+        let double = layout == Layout::Storage;
+        return Ok(Shader { text, layout, tables, extra_rows, turns: kernel.turns(), abreast, packing, double });
+    };
+    let _ = writeln!(sizes, "const DIM = {dim}u;");
+    let code = filled(SPREAD, &parts);
+    let text = with_library(&(sizes + &declarations(&kernel, &spread) + &joins(&code, &spread) + &code));
+    let extra_rows = extra_rows(&spread, &kernel);
+    let double = spread.home(Array::X) == Home::Stored;
+    Ok(Shader { text, layout, tables, extra_rows, turns: spread.turns, abreast, packing, double })
 }
 
 impl Restart<'_> {
@@ -136,6 +166,18 @@ impl Restart<'_> {
         let (dim, states) = (self.dim, self.step.states as u32);
         let (t, (number, abreast)) = (&self.tail, self.place);
         let mut text = String::new();
+        if let Some(spread) = self.spread {
+            if self.many {
+                text.push_str("let row = configuration * params.rows * HOST_SCALARS;\n");
+            }
+            if self.tested() {
+                text.push_str("var before = bitcast<f32>(found.w);\n");
+            }
+            for k in self.drawn {
+                let _ = writeln!(text, "let d{k} = values[{}u * params.count + slot];", REGIONS as usize + k);
+            }
+            return text + &enter(spread, self.kernel, states);
+        }
         let place = if number == 0 { "first".to_owned() } else { format!("first + {}u", 64 * number) };
         if number == 0 {
             let _ = writeln!(text, "enter(queue.slots[params.list + first]);");
@@ -190,7 +232,7 @@ impl Restart<'_> {
                 }
                 text.push_str("}\n");
             }
-            Layout::Storage => {
+            Layout::Storage | Layout::Spread => {
                 let _ = writeln!(text, "var here = 0;\nvar there = {dim};");
             }
         }
@@ -238,7 +280,8 @@ impl Restart<'_> {
     fn step(&self, first: u32) -> String {
         let t = &self.tail;
         let host_tail = if self.many { t.as_str() } else { "" };
-        let printer = Printer::new(self.kernel, self.layout, false, 0, first).of_restart(t, host_tail);
+        let printer = Printer::new(self.kernel, self.layout, false, 0, first);
+        let printer = printer.of_restart(t, host_tail).over(self.spread);
         let (mut text, scalars) = printer.print();
         if self.place.1 > 1 && self.draws() {
             text.insert_str(0, &format!("restart = restart{t};\n"));
@@ -299,6 +342,8 @@ impl Restart<'_> {
                     take(format!("s{k}_{i}{t}"), fresh(Array::State(k), i, t));
                 }
             }
+        } else if let Some(spread) = self.spread {
+            text.push_str(&commit(spread));
         } else {
             text.push_str("let turn = here;\nhere = there;\nthere = turn;\n");
         }
@@ -312,6 +357,9 @@ impl Restart<'_> {
     fn leave(&self) -> String {
         let (dim, states) = (self.dim, self.step.states as u32);
         let t = &self.tail;
+        if let Some(spread) = self.spread {
+            return leave(spread, dim, states, self.step.value.is_some());
+        }
         let mut text = String::new();
         match self.layout {
             Layout::Straight => {
@@ -334,7 +382,7 @@ impl Restart<'_> {
                 }
                 text.push_str("}\n");
             }
-            Layout::Storage => {
+            Layout::Storage | Layout::Spread => {
                 // Between dispatches the first half is the current one.
                 let _ = writeln!(
                     text,

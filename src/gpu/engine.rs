@@ -6,7 +6,6 @@ use super::crowd::Crowd;
 use super::descent::descent;
 use super::device::Gpu;
 use super::pace::Pace;
-use super::print::Layout;
 use super::shader::{REGIONS, START_REGION, Shader, TRACE_REGION, beginning, compaction, entries, evaluation};
 use super::target::Target;
 use crate::engine::{Backend, Evaluated};
@@ -44,6 +43,7 @@ pub(crate) struct GpuEngine {
     modules: RefCell<HashMap<String, Module>>,
     /// The last run's buffers: making them takes longer than a small run.
     buffers: RefCell<Option<(Sizes, Rc<Buffers>)>>,
+    target: Target,
     /// Restarts dispatched, times steps.
     #[cfg(test)]
     pub(super) dispatched: Cell<u64>,
@@ -68,7 +68,7 @@ struct Compiled<'a> {
     /// The surface's table, then the constant tables of `descend` and `evaluate`.
     tables: wgpu::Buffer,
     shader: Shader,
-    evaluation_rows: u32,
+    evaluator: Shader,
     /// The most steps of a dispatch that the device runs to their end.
     most_steps: u64,
 }
@@ -93,8 +93,10 @@ impl GpuEngine {
     }
 
     pub(super) fn of(gpu: Gpu) -> GpuEngine {
+        let target = Target::of(&gpu.about).clone();
         GpuEngine {
             gpu,
+            target,
             epoch: Cell::new(0),
             modules: RefCell::default(),
             buffers: RefCell::default(),
@@ -103,8 +105,13 @@ impl GpuEngine {
         }
     }
 
-    fn target(&self) -> &'static Target {
-        Target::of(&self.gpu.about)
+    fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The same engine, which spreads restarts of `from` or more dimensions over workgroups of at most `most` invocations.
+    pub(crate) fn spreading(self, from: u32, most: u32) -> GpuEngine {
+        GpuEngine { target: self.target.spreading(from, most), ..self }
     }
 
     pub(super) fn module(&self, layout: &wgpu::BindGroupLayout, entry: &str, text: &str) -> Result<Module, Error> {
@@ -171,17 +178,7 @@ impl GpuEngine {
         let evaluate = self.module(&layout, "evaluate", &evaluator.text)?;
         let tables = self.tables(plan.surface(), &[&shader.tables, &evaluator.tables])?;
         self.settle(&layout, &[&begin, &descend, &evaluate], &tables)?;
-        Ok(Compiled {
-            program,
-            layout,
-            begin,
-            descend,
-            evaluate,
-            tables,
-            shader,
-            evaluation_rows: evaluator.extra_rows,
-            most_steps,
-        })
+        Ok(Compiled { program, layout, begin, descend, evaluate, tables, shader, evaluator, most_steps })
     }
 
     /// Buffers of at least these sizes.
@@ -249,14 +246,13 @@ impl GpuEngine {
     fn slot_words(&self, plan: &Plan, compiled: &Compiled<'_>) -> Sizes {
         let dim = u64::from(plan.surface().dim());
         let padded = u64::from(compiled.shader.packing.padded(plan.surface().dim()));
-        let stored = compiled.shader.layout == Layout::Storage;
         let drawn = compiled.program.chain.hyper.iter().any(|h| h.drawn);
         Sizes {
-            xs: if stored { 2 * dim } else { padded },
+            xs: if compiled.shader.double { 2 * dim } else { padded },
             states: compiled.program.step.states as u64 * padded,
             status: 2,
             values: u64::from(REGIONS) + if drawn { compiled.program.chain.hyper.len() as u64 } else { 0 },
-            extra: u64::from(compiled.shader.extra_rows.max(compiled.evaluation_rows)),
+            extra: u64::from(compiled.shader.extra_rows.max(compiled.evaluator.extra_rows)),
             // Two lists; their two counters are few.
             queue: 2,
             host: 0,
@@ -494,7 +490,7 @@ impl Backend for GpuEngine {
             let params =
                 Params { count: slots as u32, restarts: u32::MAX, rows: 1, last: 1, epoch, ..Params::default() };
             let mut go_on = || Flow::Continue;
-            let submission = self.submit(&buffers, &module, &bindings, &params, params.count);
+            let submission = self.submit(&buffers, &module, &bindings, &params, shader.invocations(params.count));
             self.wait(submission, &mut go_on)?;
             let ranges =
                 [(&buffers.values, 0, words), (&buffers.extra, 0, dim as u64 * words), (&buffers.status, 0, words)];
@@ -633,7 +629,8 @@ impl GpuEngine {
         // Nobody waits for an evaluation: what reads its results comes after it in the queue.
         let evaluate = |region: u32, last: bool| {
             let params = Params { region, last: u32::from(last), ..params };
-            self.submit(buffers, &compiled.evaluate, &bindings, &params, params.count);
+            let invocations = compiled.evaluator.invocations(params.count);
+            self.submit(buffers, &compiled.evaluate, &bindings, &params, invocations);
         };
         if plan.points() {
             evaluate(START_REGION, false);
@@ -675,7 +672,7 @@ impl GpuEngine {
                 ..params
             };
             let begun = Instant::now();
-            let invocations = 64 * params.listed.div_ceil(64 * compiled.shader.abreast);
+            let invocations = compiled.shader.invocations(params.listed);
             let now = Progress { done: base.done + slot_count * taken as f64, ..base };
             gpu.queue.write_buffer(&buffers.params, 0, bytemuck::bytes_of(&params));
             let counted = [(&buffers.queue, &buffers.ended)];

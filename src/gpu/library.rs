@@ -13,6 +13,8 @@ pub(super) const COMPACT: &str = include_str!("../../shaders/compact.wgsl");
 pub(super) const DESCEND: &str = include_str!("../../shaders/descend.wgsl");
 pub(super) const FIT: &str = include_str!("../../shaders/fit.wgsl");
 pub(super) const EVALUATE: &str = include_str!("../../shaders/evaluate.wgsl");
+pub(super) const EVALUATE_SPREAD: &str = include_str!("../../shaders/evaluate_spread.wgsl");
+pub(super) const SPREAD: &str = include_str!("../../shaders/spread.wgsl");
 
 /// A declaration at the top level of a file.
 struct Item<'a> {

@@ -13,6 +13,9 @@ mod library;
 mod pace;
 mod print;
 mod shader;
+mod spread;
+mod spread_descent;
+mod spread_print;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -33,6 +36,14 @@ use crate::plan::Plan;
 pub fn wgsl(plan: &Plan) -> Result<String, Error> {
     let program = &plan.programs()[0];
     Ok(descent::descent(plan, program, &program.configurations[..1], &target::HARDWARE)?.text)
+}
+
+/// Layout and shader of a plan's first program where restarts of `from` or more dimensions are spread over workgroups of
+/// at most `width` invocations.
+pub(crate) fn spread_text(plan: &Plan, from: u32, width: u32) -> Result<(&'static str, String), Error> {
+    let (program, target) = (&plan.programs()[0], target::HARDWARE.spreading(from, width));
+    let shader = descent::descent(plan, program, &program.configurations[..1], &target)?;
+    Ok((shader.layout.name(), shader.text))
 }
 
 /// The generated shader of a batched fit.

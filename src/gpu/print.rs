@@ -1,7 +1,8 @@
 //! Prints a kernel as WGSL: flat assignments of generated names, loops with known trip counts.
 
+use super::spread::Spread;
 use crate::graph::{Binary, Law, Unary};
-use crate::kernel::{Array, Index, Instruction, Kernel, Statement, Type, ValueId};
+use crate::kernel::{Array, Index, Instruction, Kernel, Loop, Statement, Type, ValueId};
 use crate::random::Purpose;
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -15,6 +16,8 @@ pub(super) enum Layout {
     Loops,
     /// Storage buffers, in loops.
     Storage,
+    /// Over the invocations of a workgroup.
+    Spread,
 }
 
 impl Layout {
@@ -24,29 +27,32 @@ impl Layout {
             Layout::Straight => "straight",
             Layout::Loops => "loops",
             Layout::Storage => "storage",
+            Layout::Spread => "spread",
         }
     }
 }
 
 /// Prints one kernel's statements.
 pub(super) struct Printer<'k> {
-    kernel: &'k Kernel,
+    pub(super) kernel: &'k Kernel,
     layout: Layout,
+    /// How the kernel is spread over a workgroup, where it is.
+    pub(super) spread: Option<&'k Spread>,
     /// Whether the kernel is an evaluation: parameters are read where they are stored.
-    evaluation: bool,
+    pub(super) evaluation: bool,
     /// First row of the scratch arrays in `extra`.
-    scratch: Vec<u32>,
+    pub(super) scratch: Vec<u32>,
     /// First entries of the tables in `tables`.
     tables: Vec<u32>,
-    names: Vec<String>,
+    pub(super) names: Vec<String>,
     /// Which values are magnitudes: bits of non-negative numbers, kept as `u32`.
-    magnitudes: Vec<bool>,
+    pub(super) magnitudes: Vec<bool>,
     /// Negative constants.
     below: HashSet<ValueId>,
     /// What follows every name of a restart, where an invocation runs several; and every name of a host scalar.
     tails: (String, String),
     text: String,
-    depth: usize,
+    pub(super) depth: usize,
 }
 
 impl<'k> Printer<'k> {
@@ -79,6 +85,7 @@ impl<'k> Printer<'k> {
         Printer {
             kernel,
             layout,
+            spread: None,
             evaluation,
             scratch,
             tables,
@@ -97,6 +104,12 @@ impl<'k> Printer<'k> {
         self
     }
 
+    /// The same, spread over a workgroup.
+    pub(super) fn over(mut self, spread: Option<&'k Spread>) -> Self {
+        self.spread = spread;
+        self
+    }
+
     /// Whether scratch arrays lie in `extra`.
     fn scratch_stored(&self) -> bool {
         self.layout == Layout::Storage
@@ -104,12 +117,16 @@ impl<'k> Printer<'k> {
 
     /// The statements; then the scalar outputs' texts. The first two of a step are magnitudes.
     pub(super) fn print(mut self) -> (String, Vec<String>) {
-        if !self.scratch_stored() {
+        if let Some(spread) = self.spread {
+            self.shared(spread);
+        } else if !self.scratch_stored() {
             for (k, len) in self.kernel.scratch.iter().enumerate() {
                 let _ = writeln!(self.text, "var scratch{k}: array<f32, {len}>;");
             }
         }
-        self.body(&self.kernel.body);
+        if self.spread.is_none() {
+            self.body(&self.kernel.body);
+        }
         let text = |(k, &s): (usize, &ValueId)| match k < 2 && !self.evaluation {
             true => self.magnitude(s),
             false => self.name(s).to_owned(),
@@ -119,12 +136,12 @@ impl<'k> Printer<'k> {
     }
 
     /// A magnitude's text.
-    fn magnitude(&self, value: ValueId) -> String {
+    pub(super) fn magnitude(&self, value: ValueId) -> String {
         let name = &self.names[value as usize];
         match self.magnitudes[value as usize] {
             true => name.clone(),
             // What the largest of none begins with.
-            false if self.below.contains(&value) => "0u".to_owned(),
+            false if self.below.contains(&value) || name == "0.0f" => "0u".to_owned(),
             false => format!("magnitude({name})"),
         }
     }
@@ -138,7 +155,7 @@ impl<'k> Printer<'k> {
         (front, self.text, scalars)
     }
 
-    fn line(&mut self, line: &str) {
+    pub(super) fn line(&mut self, line: &str) {
         for _ in 0..self.depth {
             self.text.push_str("    ");
         }
@@ -146,11 +163,11 @@ impl<'k> Printer<'k> {
         self.text.push('\n');
     }
 
-    fn name(&self, value: ValueId) -> &str {
+    pub(super) fn name(&self, value: ValueId) -> &str {
         &self.names[value as usize]
     }
 
-    fn body(&mut self, body: &[Statement]) {
+    pub(super) fn body(&mut self, body: &[Statement]) {
         for statement in body {
             match statement {
                 Statement::Let(value, instruction) => self.assign(*value, *instruction),
@@ -185,21 +202,26 @@ impl<'k> Printer<'k> {
                     };
                     self.line(&format!("for (var i{var} = {from}; i{var} < {to}; i{var}++) {{"));
                     self.depth += 1;
-                    self.body(&l.body);
-                    // An accumulator may be read by another's next value: all are computed by now.
-                    let moves: Vec<String> = l
-                        .carried
-                        .iter()
-                        .filter(|c| self.name(c.next) != self.name(c.value))
-                        .map(|c| format!("{} = {};", self.name(c.value), self.name(c.next)))
-                        .collect();
-                    for line in moves {
-                        self.line(&line);
-                    }
+                    self.turn(l);
                     self.depth -= 1;
                     self.line("}");
                 }
             }
+        }
+    }
+
+    /// One turn of a loop.
+    pub(super) fn turn(&mut self, l: &Loop) {
+        self.body(&l.body);
+        // An accumulator may be read by another's next value: all are computed by now.
+        let moves: Vec<String> = l
+            .carried
+            .iter()
+            .filter(|c| self.name(c.next) != self.name(c.value))
+            .map(|c| format!("{} = {};", self.name(c.value), self.name(c.next)))
+            .collect();
+        for line in moves {
+            self.line(&line);
         }
     }
 
@@ -284,6 +306,9 @@ impl<'k> Printer<'k> {
             format!("{buffer}[u32({row}) * params.count + slot]")
         };
         let dim = self.kernel.dim;
+        if let Some(spread) = self.spread {
+            return self.shared_element(spread, array, index);
+        }
         if self.evaluation {
             return match array {
                 Array::X => format!("xs[packed_place(u32({at}))]"),
@@ -306,7 +331,8 @@ impl<'k> Printer<'k> {
             (Layout::Storage, Array::Next) => stored("xs", "there"),
             (Layout::Storage, Array::State(k)) => stored("states", &(k * dim).to_string()),
             (Layout::Storage, Array::Scratch(k)) => stored("extra", &self.scratch[k as usize].to_string()),
-            (_, Array::Gradient) => stored("extra", ""),
+            // A spread kernel's elements are found above.
+            (_, Array::Gradient) | (Layout::Spread, _) => stored("extra", ""),
         }
     }
 }
@@ -354,7 +380,7 @@ fn mark(body: &[Statement], found: &mut [bool]) -> bool {
 }
 
 /// An index as an `i32` expression.
-fn place(index: Index) -> String {
+pub(super) fn place(index: Index) -> String {
     let mut text = String::new();
     for (var, step) in index.terms() {
         if !text.is_empty() {

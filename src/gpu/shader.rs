@@ -1,8 +1,11 @@
 //! Shaders: a program's three modules, generated code joined with the hand-written.
 
 use super::buffers::Packing;
-use super::library::{BEGIN, COMPACT, EVALUATE, filled, with_library};
+use super::library::{BEGIN, COMPACT, EVALUATE, EVALUATE_SPREAD, filled, with_library};
 use super::print::{Layout, Printer};
+use super::spread::{Spread, lower_spread};
+use super::spread_descent::{extra_rows, scratch_first};
+use super::spread_print::{declarations, joins, private};
 use super::target::Target;
 use crate::cpu::{KERNEL_LIMIT, with_large_stack};
 use crate::error::Error;
@@ -35,6 +38,18 @@ pub(super) struct Shader {
     pub(super) abreast: u32,
     /// How parameters and states lie.
     pub(super) packing: Packing,
+    /// Whether parameters before and after a step both lie in storage.
+    pub(super) double: bool,
+}
+
+impl Shader {
+    /// Invocations, 64 to be a workgroup, that run this many restarts.
+    pub(super) fn invocations(&self, restarts: u32) -> u32 {
+        match self.layout {
+            Layout::Spread => 64 * restarts,
+            _ => 64 * restarts.div_ceil(64 * self.abreast),
+        }
+    }
 }
 
 /// Lowers for a restart of `numbers` numbers; says whether straight.
@@ -75,6 +90,9 @@ pub(super) fn evaluation(
     target: &Target,
 ) -> Result<Shader, Error> {
     let outputs = evaluation.outputs(gradient);
+    if let Some((kernel, spread)) = lower_spread(&evaluation.graph, &outputs, surface, target, 0) {
+        return Ok(spread_evaluation(&kernel, &spread, gradient, first, packing));
+    }
     let (kernel, _) = lower(&evaluation.graph, &outputs, surface, target, surface.dim())?;
     let scratch: u32 = kernel.scratch.iter().sum();
     let layout = if scratch <= PRIVATE_LIMIT { Layout::Loops } else { Layout::Storage };
@@ -83,7 +101,27 @@ pub(super) fn evaluation(
     let _ = write!(text, "let value = {};\nlet squared_norm = {};", scalars[0], scalars[1]);
     let text = with_library(&(packing.constant() + &filled(EVALUATE, &[("evaluate", text)])));
     let extra_rows = gradient_rows + if layout == Layout::Storage { scratch } else { 0 };
-    Ok(Shader { text, layout, tables: tables(&kernel), extra_rows, turns: kernel.turns(), abreast: 1, packing })
+    let (tables, turns) = (tables(&kernel), kernel.turns());
+    Ok(Shader { text, layout, tables, extra_rows, turns, abreast: 1, packing, double: false })
+}
+
+fn spread_evaluation(kernel: &Kernel, spread: &Spread, gradient: bool, first: u32, packing: Packing) -> Shader {
+    let rows = if gradient { kernel.dim } else { 0 };
+    let (printed, scalars) = Printer::new(kernel, Layout::Spread, true, 0, first).over(Some(spread)).print();
+    let mut body = private(spread, |_| true) + &scratch_first(spread, kernel, rows) + &printed;
+    let _ = write!(body, "let value = {};\nlet squared_norm = {};", scalars[0], scalars[1]);
+    let code = filled(EVALUATE_SPREAD, &[("evaluate", body)]);
+    let text = packing.constant() + &declarations(kernel, spread) + &joins(&code, spread) + &code;
+    Shader {
+        text: with_library(&text),
+        layout: Layout::Spread,
+        tables: tables(kernel),
+        extra_rows: rows + extra_rows(spread, kernel),
+        turns: spread.turns,
+        abreast: 1,
+        packing,
+        double: false,
+    }
 }
 
 /// How many numbers the surface's table has.

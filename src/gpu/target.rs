@@ -13,20 +13,45 @@ pub(super) struct Target {
     pub(super) straight_limit: usize,
     /// An invocation takes several restarts while they have no more coordinates and numbers together than this.
     abreast: (u32, u32),
+    /// From this dimension on a restart is spread over a workgroup,
+    spread_from: u32,
+    /// of at most this many invocations.
+    spread_width: u32,
     /// A restart that stops is frozen by selection; otherwise its invocation leaves the loop.
     pub(super) freezes: bool,
 }
 
-/// GPUs. Not measured on hardware: a thread's registers hold about 100 numbers, and warps in flight hide latency.
-pub(super) const HARDWARE: Target =
-    Target { straight_dim: 32, straight_numbers: 128, straight_limit: 2500, abreast: (0, 0), freezes: false };
+/// GPUs. Not measured on hardware: a thread's registers hold about 100 numbers, and warps in flight hide latency. Every
+/// device has workgroups of 256. `benches/spread_layout.rs` compares thresholds and widths.
+pub(super) const HARDWARE: Target = Target {
+    straight_dim: 32,
+    straight_numbers: 128,
+    straight_limit: 2500,
+    abreast: (0, 0),
+    spread_from: 256,
+    spread_width: 256,
+    freezes: false,
+};
 
 /// Mesa's rasterizer on a CPU. Measured: one small restart is a chain of dependent instructions that leaves the core idle,
 /// several hide each other's latency (Styblinski-Tang, d = 2: 2.0e9 coordinate steps a second alone, 5.6e9 by eights). An
-/// index that is not constant costs eight loads; a branch is taken by masks, at both sides' cost.
-const SOFTWARE: Target =
-    Target { straight_dim: 128, straight_numbers: 320, straight_limit: 6000, abreast: (24, 48), freezes: true };
+/// index that is not constant costs eight loads; a branch is taken by masks, at both sides' cost. A workgroup of one vector
+/// waits for nobody: spread over 8 lanes Rastrigin's function under Adam ran as fast as in private arrays at d = 300 and 3.5
+/// times as fast as in storage at d = 1,000; over 64 lanes, whose barriers are changes of coroutines, 4 times slower.
+const SOFTWARE: Target = Target {
+    straight_dim: 128,
+    straight_numbers: 320,
+    straight_limit: 6000,
+    abreast: (24, 48),
+    spread_from: 512,
+    spread_width: 8,
+    freezes: true,
+};
 
+/// Coordinates that an invocation of a spread restart has at least, as long as the workgroup is wider than a warp.
+const SPREAD_SHARE: u32 = 4;
+/// The narrowest workgroup of a spread restart.
+const SPREAD_LEAST: u32 = 64;
 /// Restarts that an invocation takes at most.
 const MOST_ABREAST: u32 = 4;
 
@@ -44,5 +69,17 @@ impl Target {
     /// How many restarts an invocation takes, of this many coordinates and numbers each.
     pub(super) fn abreast(&self, dim: u32, numbers: u32) -> u32 {
         (self.abreast.0 / dim.max(1)).min(self.abreast.1 / numbers.max(1)).clamp(1, MOST_ABREAST)
+    }
+
+    /// How many invocations a restart of this dimension is spread over, if it is spread at all.
+    pub(super) fn width(&self, dim: u32) -> Option<u32> {
+        let least = SPREAD_LEAST.min(self.spread_width);
+        let wanted = (dim / SPREAD_SHARE).max(1).next_power_of_two();
+        (dim >= self.spread_from).then(|| wanted.clamp(least, self.spread_width))
+    }
+
+    /// The same target with another threshold and width of spread restarts.
+    pub(super) fn spreading(&self, from: u32, most: u32) -> Target {
+        Target { spread_from: from, spread_width: most, ..self.clone() }
     }
 }

@@ -9,7 +9,7 @@ mod nest;
 mod passes;
 mod straight;
 
-pub use nest::lower_nest;
+pub use nest::{lower_nest, lower_shared};
 pub use straight::lower_straight;
 
 use crate::graph::{Binary, Law, MAX_RANK, NodeId, Table, Unary};
@@ -161,6 +161,13 @@ pub struct Loop {
     pub carried: Vec<Carried>,
     /// What is repeated.
     pub body: Vec<Statement>,
+}
+
+impl Loop {
+    /// How many turns the loops inside take in one of its own.
+    pub fn inner_turns(&self) -> u64 {
+        turns(&self.body)
+    }
 }
 
 /// An accumulator: `value` is `init` before the loop and `next` after each turn; after the loop it is the result.

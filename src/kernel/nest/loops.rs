@@ -3,7 +3,7 @@
 use super::place::{Place, flat};
 use super::schedule::{Group, Write, standing};
 use super::{Array, Index, Instruction, Lowered, Nest, Statement, Type, Undecided, ValueId};
-use crate::graph::{Axis, Binary, Node, NodeId, Reduction};
+use crate::graph::{Axis, Binary, Node, NodeId, Reduction, Unary};
 use crate::kernel::cuts::{Cuts, Relation};
 use crate::kernel::{Carried, Loop};
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ impl<'g> Nest<'g> {
         let mut cuts: Vec<Cuts> = lens.iter().map(|&len| Cuts::new(len)).collect();
         for sum in &group.sums {
             self.cut(&mut cuts[0], sum.item, sum.axis, Relation::IDENTITY);
-            if matches!(sum.op, Reduction::Min | Reduction::Max) {
+            if matches!(sum.op, Reduction::Min | Reduction::Max) && !self.begins_at_zero(sum.op, sum.item) {
                 cuts[0].at(1);
             }
         }
@@ -32,7 +32,7 @@ impl<'g> Nest<'g> {
         let array = |nest: &mut Self, write: &Write| write.array.unwrap_or_else(|| nest.allocate(size));
         let kept: Vec<(&Write, Array)> = group.kept.iter().map(|w| (w, array(self, w))).collect();
         let stores: Vec<(&Write, Array)> = group.stores.iter().map(|w| (w, array(self, w))).collect();
-        let mut running: Vec<Option<ValueId>> = group.sums.iter().map(|s| self.start(s.op)).collect();
+        let mut running: Vec<Option<ValueId>> = group.sums.iter().map(|s| self.first(s.op, s.item)).collect();
         self.over(level, &cuts, &mut Vec::new(), &mut running, &mut |nest, places, level, running| {
             let mut writes = Vec::new();
             for &(write, array) in &kept {
@@ -88,6 +88,20 @@ impl<'g> Nest<'g> {
             Reduction::Sum | Reduction::Product => Some(self.b.constant(op.neutral())),
             Reduction::Min | Reduction::Max => None,
         }
+    }
+
+    /// What a reduction of `item` to a scalar starts from.
+    fn first(&mut self, op: Reduction, item: NodeId) -> Option<ValueId> {
+        match self.begins_at_zero(op, item) {
+            true => Some(self.b.constant(0.0)),
+            false => self.start(op),
+        }
+    }
+
+    /// Whether 0 is as good a start as the first element: no magnitude is below it.
+    fn begins_at_zero(&self, op: Reduction, item: NodeId) -> bool {
+        let magnitudes = matches!(self.graph.node(item), Node::Unary(Unary::Magnitude, _));
+        self.whole && op == Reduction::Max && magnitudes
     }
 
     pub(super) fn scan(&mut self, level: usize, id: NodeId) -> Lowered<()> {

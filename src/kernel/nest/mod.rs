@@ -89,20 +89,32 @@ struct Nest<'g> {
     access: RowAccess,
     /// The loop over rows under construction.
     row: Option<RowLoop>,
+    /// Whether the largest of magnitudes begins at 0 and not at its first element, which then has no code of its own.
+    whole: bool,
 }
 
 /// Lowers to loops; `None` where a step would need arrays larger than any device should hold for one restart.
 pub fn lower_nest(graph: &Graph, outputs: &Outputs, dim: u32) -> Option<Kernel> {
-    if let Some((graph, outputs)) = regroup::regrouped(graph, outputs) {
-        return lowered(&graph, &outputs, dim);
-    }
-    lowered(graph, outputs, dim)
+    regrouped(graph, outputs, dim, false)
 }
 
-fn lowered(graph: &Graph, outputs: &Outputs, dim: u32) -> Option<Kernel> {
+/// The same for machines where several share a restart's loops: no loop leaves its first place to code of its own where
+/// it need not.
+pub fn lower_shared(graph: &Graph, outputs: &Outputs, dim: u32) -> Option<Kernel> {
+    regrouped(graph, outputs, dim, true)
+}
+
+fn regrouped(graph: &Graph, outputs: &Outputs, dim: u32, whole: bool) -> Option<Kernel> {
+    match regroup::regrouped(graph, outputs) {
+        Some((graph, outputs)) => lowered(&graph, &outputs, dim, whole),
+        None => lowered(graph, outputs, dim, whole),
+    }
+}
+
+fn lowered(graph: &Graph, outputs: &Outputs, dim: u32, whole: bool) -> Option<Kernel> {
     let mut forced = HashSet::new();
     loop {
-        match Nest::new(graph, outputs.rows).lower(outputs, dim, &forced) {
+        match Nest::new(graph, outputs.rows, whole).lower(outputs, dim, &forced) {
             Ok(kernel) => return Some(kernel),
             Err(Undecided(id)) => {
                 let storable = graph.axes(id).within_row().size() <= LARGEST && !graph.is_boolean(id);
@@ -115,7 +127,7 @@ fn lowered(graph: &Graph, outputs: &Outputs, dim: u32) -> Option<Kernel> {
 }
 
 impl<'g> Nest<'g> {
-    fn new(graph: &'g Graph, access: RowAccess) -> Nest<'g> {
+    fn new(graph: &'g Graph, access: RowAccess, whole: bool) -> Nest<'g> {
         Nest {
             graph,
             b: Builder::new(),
@@ -128,6 +140,7 @@ impl<'g> Nest<'g> {
             table_ids: HashMap::new(),
             access,
             row: None,
+            whole,
         }
     }
 
