@@ -56,6 +56,7 @@ const NONFINITE = 6u;
 const LAST_VALUE = 2u;       // region of the value one step ago
 const GONE = 0x5d5e0b6bu;    // a `magnitude` above is a blow-up: 1e18
 const INFINITE = 0x7f800000u; // a `magnitude` of at least this is not finite
+const FAINT = 1e-21f;         // brings slopes up to the largest number below GONE
 
 var<private> slot: u32;
 var<private> configuration: u32;

@@ -114,6 +114,12 @@ impl GpuEngine {
         GpuEngine { target: self.target.spreading(from, most), ..self }
     }
 
+    /// The same engine, which writes shaders for another kind of device.
+    #[cfg(test)]
+    pub(super) fn aiming(self, target: Target) -> GpuEngine {
+        GpuEngine { target, ..self }
+    }
+
     pub(super) fn module(&self, layout: &wgpu::BindGroupLayout, entry: &str, text: &str) -> Result<Module, Error> {
         if let Some(known) = self.modules.borrow().get(text) {
             return Ok(known.clone());

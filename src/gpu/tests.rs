@@ -4,11 +4,12 @@ use super::buffers::{Buffers, Params, Sizes, filled, layout, read};
 use super::device::Gpu;
 use super::engine::GpuEngine;
 use super::library::with_library;
+use super::target::HARDWARE;
 use crate::engine::Backend;
 use crate::graph::{Binary, Unary};
-use crate::outcome::{Event, Flow};
+use crate::outcome::{Batch, Event, Flow};
 use crate::plan::{Plan, Stopping};
-use crate::random::{Purpose, normal_pair, philox4x32};
+use crate::random::{Domain, Purpose, normal_pair, philox4x32};
 use crate::surface::Surface;
 
 /// The device under test, by `CATCHMENT_GPU`; without one a line says so.
@@ -230,4 +231,58 @@ fn restarts_that_have_ended_are_not_dispatched() {
     println!("{taken} steps taken, {dispatched} dispatched");
     assert!(4 * taken < 20_000 * 12_000, "{taken} steps: most end early");
     assert!(dispatched as f64 <= 1.2 * taken as f64, "{dispatched} steps dispatched for {taken}");
+}
+
+/// Shaders for hardware tell a blow-up by an alarm, and make several small steps a turn; shaders for the software rasterizer compare
+/// every magnitude. Both must leave the same restart at the same step for the same reason.
+#[test]
+fn alarms_ring_where_magnitudes_say_so() {
+    let engines = [true, false].map(|hardware| {
+        let engine = GpuEngine::of(gpu()?);
+        Some(if hardware { engine.aiming(HARDWARE.clone()) } else { engine })
+    });
+    let [Some(hardware), Some(software)] = engines else { return };
+    let formula = |text: &str, dim| Surface::formula(text, Domain::cube(dim, -3.0, 3.0)).expect("a formula");
+    let named = |name: &str, dim| Surface::named(name, Some(dim)).expect("a surface");
+    let surfaces = [
+        formula("sum(x^4)", 2),
+        formula("sum(log(x + 2))", 3),
+        formula("1e30*sum(x^2)", 1),
+        named("rosenbrock", 9),
+        named("rastrigin", 40),
+    ];
+    let stops = [
+        Stopping::default(),
+        Stopping { gradient: Some(1e-2), target: Some(1e-3), ..Stopping::default() },
+        Stopping { change: Some(1e-6), ..Stopping::default() },
+    ];
+    let mut statuses = std::collections::BTreeMap::new();
+    for (surface, optimizer) in
+        surfaces.iter().flat_map(|s| [(s, "sgd(lr=0.05)"), (s, "adam(lr=0.3)"), (s, "lion(lr=0.1)")])
+    {
+        for stopping in stops {
+            let plan = Plan::new(surface.clone()).optimizer(optimizer).restarts(300).steps(107).stopping(stopping);
+            let plan = plan.resolve().expect("a plan");
+            let run = |engine: &GpuEngine| -> Vec<Batch> {
+                let mut batches = Vec::new();
+                let receive = &mut |event| {
+                    if let Event::Batch(batch) = event {
+                        batches.push(batch);
+                    }
+                    Flow::Continue
+                };
+                engine.descend(&plan, &mut Default::default(), receive).expect("runs");
+                batches
+            };
+            let (a, b) = (run(&hardware), run(&software));
+            for (a, b) in a.iter().zip(&b) {
+                assert_eq!((&a.status, &a.steps), (&b.status, &b.steps), "{} by {optimizer}", surface.label());
+                a.status.iter().for_each(|s| *statuses.entry(s.name()).or_insert(0) += 1);
+            }
+        }
+    }
+    println!("{statuses:?}");
+    for status in ["diverged", "nonfinite", "converged", "stalled", "target", "max_steps"] {
+        assert!(statuses.contains_key(status), "no restart ended as {status}");
+    }
 }
