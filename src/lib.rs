@@ -43,6 +43,7 @@ pub mod report;
 pub mod step;
 mod summary;
 mod surface;
+pub mod survey;
 pub mod table;
 
 pub use auto::AutoChoice;

@@ -163,5 +163,7 @@ fn mistakes_are_told() {
     let mut x = vec![0.0; 8];
     x[5] = f64::INFINITY;
     assert!(new(2, x, vec![0.0; 4]).to_string().starts_with("point 3 has inf for its coordinate"));
-    assert!(new(1, vec![0.0; 4], vec![0.0, f64::NAN, 0.0, 0.0]).to_string().starts_with("point 2 has NaN for its value"));
+    assert!(
+        new(1, vec![0.0; 4], vec![0.0, f64::NAN, 0.0, 0.0]).to_string().starts_with("point 2 has NaN for its value")
+    );
 }

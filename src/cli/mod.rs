@@ -13,6 +13,7 @@ pub mod list;
 mod points;
 pub mod run;
 pub mod show;
+pub mod survey;
 mod terminal;
 
 pub use args::Global;
@@ -44,6 +45,7 @@ Examples:
   catchment run ackley -d 10 -o 'adam(lr=[0.01, 0.1])' -o lion    optimizers compared
   catchment run --expr 'sum(x^4 - x^2)' --box -2:2 -d 3           a formula of your own
   catchment fit --data decay.csv --y y --model 'a*exp(-k*t)' --box 'a=0:10,k=1e-3:10:log'
+  catchment survey rastrigin -d 5                                 what a surface is like
   catchment list surfaces                                         what there is
   catchment show rosenbrock                                       a formula and its minima
 
@@ -56,6 +58,8 @@ pub enum Command {
     Run(Box<run::RunArgs>),
     /// Fit a model to the rows of a table, from many starts, with standard errors
     Fit(Box<fit::FitArgs>),
+    /// What a surface is like: values, slopes, curvature, ruggedness, landscape features; or random matrices
+    Survey(Box<survey::SurveyArgs>),
     /// Values, gradients and Hessians at the points of a file
     Eval(eval::EvalArgs),
     /// The surfaces, optimizers or devices that there are

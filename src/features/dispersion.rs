@@ -23,9 +23,8 @@ pub fn disp(sample: &Sample) -> Features {
     let mut out = Features::new();
     for (how, of) in [("ratio", (|a, b| a / b) as fn(f64, f64) -> f64), ("diff", |a, b| a - b)] {
         for (what, part) in [("mean", 0), ("median", 1)] {
-            let one = |(share, best): (&u32, &[f64; 2])| {
-                (format!("disp.{how}_{what}_{share:02}"), of(best[part], all[part]))
-            };
+            let one =
+                |(share, best): (&u32, &[f64; 2])| (format!("disp.{how}_{what}_{share:02}"), of(best[part], all[part]));
             out.extend(SHARES.iter().zip(&best).map(one));
         }
     }

@@ -30,6 +30,7 @@ pub use fitness_distance::fitness_distance;
 pub use information::{Tour, ic};
 pub use level::ela_level;
 pub use meta::ela_meta;
+pub(crate) use moments::correlation;
 pub use neighbours::nbc;
 pub use principal::pca;
 
@@ -45,7 +46,9 @@ pub const FEWEST_POINTS: usize = 4;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum FeatureError {
     /// Coordinates and values that do not go together.
-    #[error("{coordinates} coordinates and {values} values make no sample of points of {dim} coordinates with a value each")]
+    #[error(
+        "{coordinates} coordinates and {values} values make no sample of points of {dim} coordinates with a value each"
+    )]
     Lengths {
         /// Coordinates of a point.
         dim: usize,
@@ -55,13 +58,17 @@ pub enum FeatureError {
         values: usize,
     },
     /// Too few points.
-    #[error("a sample of {points} points has no features: it takes {FEWEST_POINTS} at least, and some hundreds to mean something")]
+    #[error(
+        "a sample of {points} points has no features: it takes {FEWEST_POINTS} at least, and some hundreds to mean something"
+    )]
     TooFew {
         /// How many.
         points: usize,
     },
     /// More points than all pairs of which can be looked at.
-    #[error("features of {points} points: they look at all pairs, so {MOST_POINTS} points is the most; take a part of them")]
+    #[error(
+        "features of {points} points: they look at all pairs, so {MOST_POINTS} points is the most; take a part of them"
+    )]
     TooMany {
         /// How many.
         points: usize,

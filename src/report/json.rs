@@ -10,8 +10,10 @@
 //! ```
 
 mod fit;
+mod survey;
 
 pub use fit::{Fit, FitGroup, FitGroups, FitParameter, FitSolution, FitTiming};
+pub use survey::{PointFeatures, RandomMatrices, Survey};
 
 use crate::optimizer::{Configuration, HyperValue};
 use crate::{Bounds, ConfigurationOutcome, DeviceInfo, Outcome, Plan, Quantiles, Status};
