@@ -8,6 +8,8 @@ mod files;
 mod mistakes;
 #[path = "cli/quota.rs"]
 mod quota;
+#[path = "cli/survey.rs"]
+mod survey;
 #[path = "cli/tables.rs"]
 mod tables;
 

@@ -99,6 +99,7 @@ impl SurveyArgs {
     fn act_on_surface(&self, terminal: &Terminal, began: Instant) -> Result<(), Failure> {
         let surface = self.surface.resolve(None, terminal)?;
         let settings = self.settings()?;
+        settings.check(&surface)?;
         let (out, plot) = self.open_files()?;
         let rows = surface.table().map_or(1, |table| u64::from(table.rows));
         let size = settings.samples.saturating_mul(u64::from(surface.dim())).saturating_mul(rows);
@@ -207,7 +208,7 @@ impl SurveyArgs {
     fn settings(&self) -> Result<Settings, Failure> {
         let most = |n: Count| usize::try_from(n.0).unwrap_or(usize::MAX);
         let starts = Starts::parse(&self.starts).map_err(|e| super::points::locate(self.starts.as_ref(), e))?;
-        Ok(Settings {
+        let settings = Settings {
             samples: self.samples.map_or(100_000, |n| n.0),
             seed: self.seed.0,
             starts,
@@ -215,7 +216,13 @@ impl SurveyArgs {
             hessians: most(self.hessians),
             walks: WalkSettings { count: most(self.walks), step: self.walk_step, ..WalkSettings::default() },
             kept: if self.features { FEATURE_POINTS } else { 0 },
-        })
+        };
+        match settings.samples {
+            points if self.features && points < features::FEWEST_POINTS as u64 => {
+                Err(Error::from(features::FeatureError::TooFew { points: points as usize }).into())
+            }
+            _ => Ok(settings),
+        }
     }
 
     fn open_files(&self) -> Result<(Option<Opened>, Option<Plot>), Failure> {

@@ -122,11 +122,9 @@ fn conclusion(found: &Surveyed, dim: u32) -> String {
     if found.value.is_none() {
         return "No point has a finite value: the surface is not defined in this box.".to_owned();
     }
-    let smooth = match found.walks.as_ref().and_then(|w| w.correlation_length.map(|l| (l, w.settings.step))) {
-        Some((length, _)) if length < 3.0 => "Rugged: values are forgotten within a few steps",
-        Some((length, _)) if length < 30.0 => "Values change over some tens of steps",
-        Some(_) => "Smooth: values stay alike over many steps",
-        None => "Values along walks tell nothing",
+    let length = match found.walks.as_ref().and_then(|w| w.correlation_length.map(|l| (l, w.settings.step))) {
+        Some((length, step)) => format!("Values stay alike over {} steps of {}", number(length, 3), percent(step)),
+        None => "Values along walks have no correlation length".to_owned(),
     };
     let bent = found.curvature.as_ref().filter(|c| c.points > 0).map(|c| {
         let positive = c.index[0] as f64 / c.points as f64;
@@ -137,7 +135,7 @@ fn conclusion(found: &Surveyed, dim: u32) -> String {
             share(saddles.max(0.0))
         )
     });
-    format!("{smooth}{}.", bent.unwrap_or_default())
+    format!("{length}{}.", bent.unwrap_or_default())
 }
 
 fn share(share: f64) -> String {

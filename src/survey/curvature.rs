@@ -55,6 +55,8 @@ pub struct Curvature {
     pub largest: Option<Quantiles>,
     /// The value of each point.
     pub value: Vec<f64>,
+    /// The number of negative eigenvalues of each point.
+    pub indices: Vec<usize>,
     /// All eigenvalues of each point, ascending, point after point.
     pub eigenvalues: Vec<f64>,
 }
@@ -100,6 +102,7 @@ pub(super) fn look(engine: &Engine, surface: &Surface, picks: &Picks, work: &mut
         largest: ends(n - 1),
         index,
         value,
+        indices,
         eigenvalues,
     })
 }

@@ -156,9 +156,8 @@ pub fn survey(
     settings: &Settings,
     tell: &mut dyn FnMut(&Event) -> Flow,
 ) -> Result<Surveyed, Error> {
-    settings.check()?;
+    let sampler = settings.sampler(surface)?;
     let dim = surface.dim() as usize;
-    let sampler = Sampler::new(&settings.starts, surface.domain(), settings.seed, settings.samples)?;
     let bent = if dim <= MOST_DIMENSIONS { settings.hessians } else { 0 };
     let mut work = Work { done: 0, total: settings.samples + settings.walks.evaluations() + (bent * dim) as u64, tell };
     let mut points = Points::default();
@@ -202,7 +201,20 @@ pub fn survey(
 }
 
 impl Settings {
-    fn check(&self) -> Result<(), Error> {
+    /// Whether this surface can be surveyed so; [`survey`] asks first of all.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], and those of [`Sampler::new`].
+    pub fn check(&self, surface: &Surface) -> Result<(), Error> {
+        self.sampler(surface).map(|_| ())
+    }
+
+    fn sampler(&self, surface: &Surface) -> Result<Sampler, Error> {
+        self.ranges()?;
+        Ok(Sampler::new(&self.starts, surface.domain(), self.seed, self.samples)?)
+    }
+
+    fn ranges(&self) -> Result<(), Error> {
         let outside = |name, value: f64, expected| Err(Error::Setting { name, value, expected });
         match self {
             s if s.samples < 2 => outside("the number of samples", s.samples as f64, "at least 2 make a distribution"),

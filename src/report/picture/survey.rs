@@ -84,14 +84,9 @@ fn likeness(walks: &Walks) -> Picture {
 
 /// The number of negative eigenvalues against the value, and its mean by groups.
 fn index(curvature: &Curvature) -> Picture {
-    let n = curvature.index.len() - 1;
-    let negative = |at: usize| {
-        let own = &curvature.eigenvalues[at * n..][..n];
-        own.iter().filter(|v| **v < 0.0).count() as f64
-    };
     // Whole numbers are spread a little, by the point's number, so that dots do not hide each other.
     let spread = |at: usize| ((at as f64 * 0.618_033_988_75).fract() - 0.5) * 0.3;
-    let indices: Vec<f64> = (0..curvature.value.len()).map(|at| negative(at) + spread(at)).collect();
+    let indices: Vec<f64> = curvature.indices.iter().enumerate().map(|(at, &k)| k as f64 + spread(at)).collect();
     let all_positive = curvature.value.iter().all(|v| *v > 0.0);
     let (lo, hi) = curvature.value.iter().fold((f64::INFINITY, 0.0f64), |(lo, hi), &v| (lo.min(v), hi.max(v)));
     let scale = if all_positive && hi > 1e3 * lo { Scale::Log } else { Scale::Linear };
