@@ -183,7 +183,8 @@ mod tests {
     #[test]
     fn steps_of_noise_and_of_nothing() {
         let settings = WalkSettings { count: 2, length: 500, step: 0.1, lags: 5 };
-        let noise: Vec<f64> = (0..1000).map(|i| ((i as f64 + 1.0) * 12.9898).sin() * 43758.5453 % 1.0).collect();
+        let words = Stream::new(1, 0, 0, Purpose::Draw(0));
+        let noise: Vec<f64> = (0..1000).map(|i| f64::from(uniform(words.word(i)))).collect();
         let walks = Walks::of(settings, &noise);
         assert!(walks.autocorrelation[1].abs() < 0.1 && walks.autocorrelation[0] == 1.0);
         assert!(walks.decay.unwrap() < 1.0);
