@@ -1,5 +1,6 @@
 //! Everything that can go wrong, in one enum with typed payloads.
 
+use crate::features::FeatureError;
 use crate::fit::FitError;
 use crate::language::Diagnostic;
 use crate::random::StartsError;
@@ -151,6 +152,9 @@ pub enum Error {
     /// A fit that cannot be made.
     #[error(transparent)]
     Fit(#[from] FitError),
+    /// A sample that has no landscape features.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
     /// A number of the plan outside its range.
     #[error("{name} is {value}: {expected}")]
     Setting {
@@ -303,7 +307,7 @@ impl Error {
             Error::TableWidth { .. } | Error::TableSize { .. } | Error::MatrixSize { .. } => 65,
             Error::ColumnLength { .. } => 65,
             Error::Starts(error) => starts_code(error),
-            Error::Table(_) => 65,
+            Error::Table(_) | Error::Features(_) => 65,
             Error::Fit(error) if error.is_data() => 65,
             Error::Fit(_) => 2,
             Error::NoDevice { .. } | Error::Device { .. } => 69,

@@ -109,6 +109,26 @@ impl<T: Real> Values<T> {
         };
         Some(Quantiles { min, q05, q25, q50, q75, q95, max, mean: sum / total as f64 })
     }
+
+    /// How many values lie from each of these ascending edges to below the next: one count fewer than edges. Counted values
+    /// stand at the lower end of their bucket.
+    pub(crate) fn histogram(&self, edges: &[f64]) -> Vec<u64> {
+        let mut out = vec![0; edges.len().saturating_sub(1)];
+        let mut count = |value: f64, times: u64| {
+            let above = edges.partition_point(|&edge| edge <= value);
+            if let Some(bin) = above.checked_sub(1).and_then(|at| out.get_mut(at)) {
+                *bin += times;
+            }
+        };
+        match self {
+            Values::Exact(all) => all.iter().for_each(|&value| count(value.into(), 1)),
+            Values::Counted(counts) => {
+                let filled = counts.counts.iter().enumerate().filter(|(_, times)| **times > 0);
+                filled.for_each(|(at, &times)| count(counts.low + edge(at).max(-f64::MAX), times));
+            }
+        }
+        out
+    }
 }
 
 impl Counts {
@@ -162,6 +182,24 @@ fn edge(bucket: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn histograms_of_counted_values_are_those_of_exact_ones_but_for_buckets() {
+        let mut exact = Values::Exact(spread(50_000).collect());
+        let mut counts = Counts::above(&spread(10).collect::<Vec<f64>>());
+        counts.extend(&spread(50_000).collect::<Vec<f64>>());
+        let edges = [f64::NEG_INFINITY, 0.0, 0.2, 0.5, 0.9, 2.0];
+        let (exactly, roughly) = (exact.histogram(&edges), Values::<f64>::Counted(counts).histogram(&edges));
+        assert_eq!((exactly.iter().sum::<u64>(), exactly[0]), (50_000, 0));
+        for (a, b) in exactly.iter().zip(&roughly) {
+            assert!(a.abs_diff(*b) < 100, "{exactly:?} {roughly:?}");
+        }
+        exact.extend(&[3.0, -1.0]);
+        assert_eq!(
+            (exact.histogram(&edges)[0], exact.histogram(&[2.0, 3.0]), exact.histogram(&[])),
+            (1, vec![0], vec![])
+        );
+    }
 
     /// Numbers between 0 and 1 in an order that no rule sees through.
     fn spread(count: usize) -> impl Iterator<Item = f64> {

@@ -10,6 +10,8 @@ mod minima;
 mod mistakes;
 #[path = "cli/quota.rs"]
 mod quota;
+#[path = "cli/survey.rs"]
+mod survey;
 #[path = "cli/tables.rs"]
 mod tables;
 

@@ -26,6 +26,15 @@ pub enum Failure {
     /// A request for a fit that makes no sense.
     #[error(transparent)]
     Fit(#[from] FitMistake),
+    /// An option that means nothing to what is surveyed.
+    #[error("{option} means nothing to {to}; {instead}")]
+    SurveyOption { option: &'static str, to: &'static str, instead: &'static str },
+    /// A sample without values.
+    #[error("{}: no column `y` or `value` holds the values of the points; there are: {columns}", path.display())]
+    NoValues { path: PathBuf, columns: String },
+    /// A sample without coordinates.
+    #[error("{}: besides the values there is no column, so there are no points", path.display())]
+    NoCoordinates { path: PathBuf },
     /// A file of points that does not hold points.
     #[error("{}{}: {source}", path.display(), line.map_or(String::new(), |l| format!(":{l}")))]
     Points { path: PathBuf, line: Option<usize>, source: StartsError },
@@ -69,7 +78,8 @@ impl Failure {
         match self {
             Failure::Library(error) => error.exit_code(),
             Failure::Box { .. } | Failure::BoxCount { .. } | Failure::UnknownEntry { .. } => 2,
-            Failure::StartsWithoutCount { .. } => 2,
+            Failure::StartsWithoutCount { .. } | Failure::SurveyOption { .. } => 2,
+            Failure::NoValues { .. } | Failure::NoCoordinates { .. } => 65,
             Failure::Fit(FitMistake::NotFinite { .. }) => 65,
             Failure::Fit(_) | Failure::OutputForm { .. } | Failure::OutputTwice { .. } => 2,
             Failure::Points { source: StartsError::Read { .. }, .. } => 66,

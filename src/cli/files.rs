@@ -2,6 +2,7 @@
 
 use super::{Failure, interrupt};
 use catchment::report::{Cells, Format, Layout, OutputFile, RowWriter, write_table};
+use catchment::survey::Piece;
 use catchment::{Event, Plan};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,18 @@ impl Opened {
     pub fn write(self, columns: &[(String, Cells)], record: &str) -> Result<(), Failure> {
         let Opened { path, format, file } = self;
         write_table(file, format, columns, record).map_err(|error| Failure::output(&path, error))
+    }
+}
+
+impl Sink {
+    /// Writes points of a survey.
+    pub fn samples(&mut self, piece: &Piece) -> Result<(), Failure> {
+        self.writer.samples(piece).map_err(|error| Failure::output(&self.path, error))
+    }
+
+    /// Completes the file.
+    pub fn finish(self) -> Result<(), Failure> {
+        self.writer.finish().map_err(|error| Failure::output(&self.path, error))
     }
 }
 

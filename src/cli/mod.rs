@@ -15,6 +15,7 @@ pub mod minima;
 mod points;
 pub mod run;
 pub mod show;
+pub mod survey;
 mod terminal;
 
 pub use args::Global;
@@ -47,6 +48,7 @@ Examples:
   catchment run --expr 'sum(x^4 - x^2)' --box -2:2 -d 3           a formula of your own
   catchment minima himmelblau -n 1000 -o 'adam(lr=0.05)'          the set of minima
   catchment fit --data decay.csv --y y --model 'a*exp(-k*t)' --box 'a=0:10,k=1e-3:10:log'
+  catchment survey rastrigin -d 5                                 what a surface is like
   catchment list surfaces                                         what there is
   catchment show rosenbrock                                       a formula and its minima
 
@@ -61,6 +63,8 @@ pub enum Command {
     Minima(Box<minima::MinimaArgs>),
     /// Fit a model to the rows of a table, from many starts, with standard errors
     Fit(Box<fit::FitArgs>),
+    /// What a surface is like: values, slopes, curvature, ruggedness, landscape features; or random matrices
+    Survey(Box<survey::SurveyArgs>),
     /// Values, gradients and Hessians at the points of a file
     Eval(eval::EvalArgs),
     /// The surfaces, optimizers or devices that there are

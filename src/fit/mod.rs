@@ -5,7 +5,7 @@ mod batched;
 mod builder;
 mod curve;
 pub(crate) mod damping;
-mod dense;
+pub(crate) mod dense;
 mod descend;
 mod error;
 mod groups;

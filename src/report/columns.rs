@@ -8,7 +8,8 @@ use super::csv_file::CsvRows;
 use super::output::OutputFile;
 #[cfg(feature = "parquet")]
 use super::parquet_file::ParquetRows;
-use crate::{Batch, Column, Plan, Precision, Status, TraceBatch};
+use crate::survey::Piece;
+use crate::{Batch, Column, Plan, Precision, Status, Surface, TraceBatch};
 use std::io;
 use std::path::Path;
 
@@ -67,6 +68,9 @@ const RESULTS: &[(&str, Kind)] = &[
     ("x", Kind::Point),
 ];
 
+const SAMPLES: &[(&str, Kind)] =
+    &[("sample", Kind::Large), ("value", Kind::Real), ("gradient_norm", Kind::Real), ("x", Kind::Point)];
+
 const TRACE: &[(&str, Kind)] = &[
     ("configuration", Kind::Small),
     ("restart", Kind::Large),
@@ -85,6 +89,11 @@ impl Layout {
     /// Points on the way.
     pub fn trace(plan: &Plan) -> Layout {
         Layout { columns: TRACE, ..Layout::results(plan) }
+    }
+
+    /// Points of a survey.
+    pub fn samples(surface: &Surface, precision: Precision) -> Layout {
+        Layout { columns: SAMPLES, precision, dim: surface.dim() as usize }
     }
 }
 
@@ -144,6 +153,8 @@ fn trace(batch: &TraceBatch) -> [Data<'_>; 6] {
 /// A result file being written.
 pub struct RowWriter {
     rows: Rows,
+    precision: Precision,
+    dim: usize,
 }
 
 enum Rows {
@@ -158,6 +169,7 @@ impl RowWriter {
     /// # Errors
     /// What the system says; [`io::ErrorKind::Unsupported`] for Parquet in a build without it.
     pub fn new(file: OutputFile, format: Format, layout: Layout, record: &str) -> io::Result<RowWriter> {
+        let (precision, dim) = (layout.precision, layout.dim);
         let rows = match format {
             Format::Csv => Rows::Csv(Box::new(CsvRows::new(file, layout)?)),
             #[cfg(feature = "parquet")]
@@ -168,7 +180,7 @@ impl RowWriter {
                 return Err(io::Error::new(io::ErrorKind::Unsupported, "this build writes no Parquet"));
             }
         };
-        Ok(RowWriter { rows })
+        Ok(RowWriter { rows, precision, dim })
     }
 
     /// Adds finished restarts.
@@ -185,6 +197,21 @@ impl RowWriter {
     /// What the system says.
     pub fn trace(&mut self, batch: &TraceBatch) -> io::Result<()> {
         self.write(&trace(batch), batch.restarts.len())
+    }
+
+    /// Adds points of a survey.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn samples(&mut self, piece: &Piece) -> io::Result<()> {
+        let (rows, dim) = (piece.value.len(), self.dim);
+        let column = |values: Vec<f64>| match self.precision {
+            Precision::F32 => Column::F32(values.into_iter().map(|v| v as f32).collect()),
+            Precision::F64 => Column::F64(values),
+        };
+        let x = column((0..dim).flat_map(|i| piece.x.iter().skip(i).step_by(dim).copied()).collect());
+        let (value, norm) = (column(piece.value.to_vec()), column(piece.gradient_norm.to_vec()));
+        self.write(&[Data::From(piece.first), Data::Real(&value), Data::Real(&norm), Data::Point(&x)], rows)
     }
 
     fn write(&mut self, data: &[Data<'_>], rows: usize) -> io::Result<()> {

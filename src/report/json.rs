@@ -11,9 +11,11 @@
 
 mod fit;
 mod minima;
+mod survey;
 
 pub use fit::{Fit, FitGroup, FitGroups, FitParameter, FitSolution, FitTiming};
 pub use minima::{CoverageDocument, CriticalRow, MinimaDocument};
+pub use survey::{PointFeatures, RandomMatrices, Survey};
 
 use crate::optimizer::{Configuration, HyperValue};
 use crate::{Bounds, ConfigurationOutcome, DeviceInfo, Outcome, Plan, Quantiles, Status};

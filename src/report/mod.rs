@@ -25,6 +25,7 @@ mod plot;
 #[cfg(feature = "picture")]
 mod speeds;
 pub mod summary;
+pub mod survey;
 mod table;
 mod table_file;
 

@@ -17,8 +17,15 @@ pub struct Series {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Mark {
-    Points { radius: f32 },
-    Line { width: f32, dash: bool },
+    Points {
+        radius: f32,
+    },
+    Line {
+        width: f32,
+        dash: bool,
+    },
+    /// From 0 up to y, from each x to the next.
+    Bars,
 }
 
 impl Series {
@@ -46,6 +53,13 @@ impl Series {
     pub fn line(name: &str, x: &[f64], y: &[f64], color: Color, width: f32) -> Series {
         let mark = Mark::Line { width, dash: false };
         Series { name: name.to_owned(), x: x.to_vec(), y: y.to_vec(), color, mark, counts: true }
+    }
+
+    /// A histogram: bar `i` stands on 0, is `heights[i]` high and reaches from `edges[i]` to the next edge.
+    pub fn bars(name: &str, edges: &[f64], heights: &[f64], color: Color) -> Series {
+        // The last edge ends a bar and begins none: its height 0 also makes the axis begin there.
+        let y = heights.iter().copied().chain([0.0]).collect();
+        Series { name: name.to_owned(), x: edges.to_vec(), y, color, mark: Mark::Bars, counts: true }
     }
 
     /// Dashed, where it is a line.
@@ -190,6 +204,7 @@ impl Chart {
                 Mark::Line { width, dash } => {
                     picture.line(vec![[x, middle], [x + 26.0, middle]], series.color, width, dash);
                 }
+                Mark::Bars => picture.rectangle([x, middle - 5.0], [26.0, 10.0], series.color.with_opacity(150)),
             }
             picture.text([x + 34.0, y], WORDS, Anchor::Start, false, BLACK, &name);
             x += wide;
@@ -275,6 +290,17 @@ impl Frame {
                     within(self.x.place(x)) && within(self.y.place(y))
                 };
                 picture.dots(pairs.filter(inside).map(|(&x, &y)| self.at(x, y)), radius, series.color);
+            }
+            Mark::Bars => {
+                for (edges, &height) in series.x.windows(2).zip(&series.y) {
+                    let ([left, base], [right, top]) = (self.at(edges[0], 0.0), self.at(edges[1], height));
+                    let (top, base) = (top.max(self.top), base.min(self.bottom));
+                    if right > left && base > top {
+                        // A hair of white between bars.
+                        let wide = (right - left - 0.6).max(0.4);
+                        picture.rectangle([left, top], [wide, base - top], series.color.with_opacity(150));
+                    }
+                }
             }
             Mark::Line { width, dash } => {
                 let mut run: Vec<[f32; 2]> = Vec::new();

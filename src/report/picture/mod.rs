@@ -13,7 +13,9 @@ mod chart;
 pub mod color;
 mod fit;
 mod font;
+mod grid;
 mod png;
+mod survey;
 mod svg;
 
 pub use axis::{Axis, Scale, Ticks};
@@ -21,6 +23,8 @@ pub(crate) use chart::Mark;
 pub use chart::{Chart, Panel, Series};
 pub use color::Color;
 pub use fit::FitView;
+pub use grid::grid;
+pub use survey::{spectra, survey};
 
 use std::path::Path;
 
