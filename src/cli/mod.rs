@@ -15,6 +15,7 @@ pub mod minima;
 mod points;
 pub mod run;
 pub mod show;
+mod stationary;
 pub mod survey;
 mod terminal;
 

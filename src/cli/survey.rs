@@ -2,11 +2,12 @@
 
 use super::args::{Count, DeviceArgs, SurfaceArgs};
 use super::files::{self, Opened, Sink};
+use super::stationary::StationaryArgs;
 use super::{Failure, Terminal, interrupt};
 use catchment::features::{self, Features, Sample};
 use catchment::random::Starts;
 use catchment::report::picture::{self, Picture, PictureFormat};
-use catchment::report::{Cells, Layout, OutputFile, count, json, summary, survey as words};
+use catchment::report::{Cells, Layout, OutputFile, count, json, minima as critical, summary, survey as words};
 use catchment::survey::{Event, Settings, Surveyed, WalkSettings, goe, survey};
 use catchment::{DeviceInfo, Error, Flow, Surface, Table};
 use clap::Args;
@@ -24,6 +25,9 @@ Examples:
 
   Features of a sample from elsewhere: columns x0, x1, … and y (or value):
     catchment survey --points points.csv --features --json
+
+  The nine critical points of Himmelblau's function, and how long optimizers take to leave its saddles:
+    catchment survey himmelblau --stationary --escape
 
   How often are all eigenvalues of a random symmetric 4 × 4 matrix positive?
     catchment survey goe -d 4 -n 1e6
@@ -52,7 +56,7 @@ pub struct SurveyArgs {
     /// How points fill the box: uniform, sobol, lhs, grid, normal:SD or a CSV file with a point a line
     #[arg(long, default_value = "uniform", help_heading = "Survey")]
     starts: String,
-    /// Points at which Hessians are computed, up to 32 dimensions; 0 for none
+    /// Points at which Hessians are computed, beyond 32 dimensions the ends of their spectra; 0 for none
     #[arg(long, value_name = "N", default_value = "1000", help_heading = "Survey")]
     hessians: Count,
     /// Random walks of 255 steps; 0 for none
@@ -67,6 +71,8 @@ pub struct SurveyArgs {
     /// A CSV or Parquet table with a column y (or value) and the coordinates x0, x1, … in the place of a surface
     #[arg(long, value_name = "FILE", conflicts_with_all = ["surface", "expr"], help_heading = "Survey")]
     points: Option<PathBuf>,
+    #[command(flatten)]
+    critical: StationaryArgs,
     #[command(flatten)]
     device: DeviceArgs,
     /// Write the sample, the features of --points or the law of goe to a .csv or .parquet file
@@ -118,21 +124,47 @@ impl SurveyArgs {
         }
         self.warn(&found, terminal);
         let features = self.features.then(|| features_of(&found)).transpose()?;
+        let seed = settings.seed;
+        let stationary = match self.critical.asked() {
+            true => Some(self.critical.find(&engine, &surface, seed, terminal)?),
+            false => None,
+        };
+        let escapes = match (&stationary, self.critical.escape) {
+            (Some(found), true) => Some(self.critical.escapes(&engine, &surface, found, seed, terminal)?),
+            _ => None,
+        };
         let total = began.elapsed().as_secs_f64();
         if terminal.json {
             let mut document = json::Survey::new(&surface, &settings, &found, &device, &self.starts, total);
             if let Some((points, features)) = &features {
                 document = document.with_features(*points, features);
             }
+            if let Some(found) = &stationary {
+                document = document.with_stationary(found);
+            }
+            if let Some(escapes) = &escapes {
+                document = document.with_escapes(escapes);
+            }
             return terminal.document(&document);
+        }
+        if let Some(found) = &stationary {
+            terminal.print(&(critical::stationary(found, terminal.color()) + "\n"))?;
+        }
+        if let Some(escapes) = escapes.as_ref().filter(|e| !e.is_empty()) {
+            let steps = self.critical.escape_steps();
+            terminal.print(&(critical::escapes(escapes, steps, terminal.color()) + "\n"))?;
         }
         if let Some((points, features)) = &features {
             terminal.print(&(words::features(*points, features, terminal.color()) + "\n"))?;
         }
-        terminal.print(&words::survey(&surface, &settings, &found, total, terminal.color()))
+        terminal.print(&words::survey(&surface, &found, total, terminal.color()))
     }
 
     fn act_on_points(&self, path: &Path, terminal: &Terminal, began: Instant) -> Result<(), Failure> {
+        if self.critical.asked() {
+            let (to, instead) = ("a file of points", "it needs a surface's derivatives");
+            return Err(Failure::SurveyOption { option: "--stationary", to, instead });
+        }
         if self.plot.is_some() {
             let (to, instead) = ("a file of points", "it draws a surface's survey, or goe's");
             return Err(Failure::SurveyOption { option: "--plot", to, instead });
@@ -158,6 +190,8 @@ impl SurveyArgs {
     fn act_on_matrices(&self, terminal: &Terminal, began: Instant) -> Result<(), Failure> {
         let other = [
             (self.features, "--features"),
+            (self.critical.stationary, "--stationary"),
+            (self.critical.escape, "--escape"),
             (self.surface.domain.is_some(), "--box"),
             (self.surface.data.is_some(), "--data"),
             (!self.surface.matrix.is_empty(), "--matrix"),

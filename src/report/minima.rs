@@ -4,7 +4,7 @@ use super::number::{count, number, percent, point, seconds};
 use super::table::{Align, Table};
 use super::table_file::Cells;
 use crate::Plan;
-use crate::analysis::{Audit, Coverage, CriticalPoint, Kind, Minima, Reached};
+use crate::analysis::{Audit, Coverage, CriticalPoint, Escaped, Kind, Minima, Reached, StationaryPoints};
 
 /// Points that are listed at most.
 const MOST: usize = 24;
@@ -156,6 +156,54 @@ pub fn minima(plan: &Plan, minima: &Minima, total: f64, color: bool) -> String {
     let [all, compile, run, polish] = [total, minima.timing.compile, minima.timing.run, minima.polish].map(seconds);
     text += &format!("{all} in all: {compile} to compile, {run} to descend, {polish} to make exact and tell apart\n");
     text
+}
+
+/// Critical points of every index.
+pub fn stationary(found: &StationaryPoints, color: bool) -> String {
+    let mut text = points(&found.points, &[String::new()], color);
+    let inside = found.points.iter().map(|p| &p.point).filter(|p| p.inside && p.kind.is_critical());
+    let outside = found.points.iter().filter(|p| !p.point.inside && p.point.kind.is_critical()).count() as u64;
+    let beyond = if outside > 0 { format!(", and {} critical points outside", count(outside)) } else { String::new() };
+    text += &format!("\n{} starts found {} in the box{beyond}.\n", count(found.starts), kinds(inside));
+    if found.flat > 0 {
+        text += &format!(
+            "{} starts ended where the gradient is small and does not vanish: no critical points.\n",
+            count(found.flat)
+        );
+    }
+    text + &coverage(&found.coverage)
+}
+
+/// How long optimizers took to leave saddles.
+pub fn escapes(all: &[(CriticalPoint, Vec<Escaped>)], steps: u64, color: bool) -> String {
+    let columns = [
+        ("saddle", Align::Left),
+        ("lowest eigenvalue", Align::Right),
+        ("optimizer", Align::Left),
+        ("left", Align::Right),
+        ("95 % interval", Align::Right),
+        ("25 % by step", Align::Right),
+        ("50 %", Align::Right),
+        ("95 %", Align::Right),
+    ];
+    let mut table = Table::new(&columns);
+    for (saddle, optimizers) in all {
+        for e in optimizers {
+            let [lo, hi] = e.interval;
+            let by = |share: f64| e.quantile(share).map_or("-".to_owned(), |steps| count(u64::from(steps)));
+            table.row([
+                point(&saddle.x, 6, 4),
+                number(saddle.eigenvalues.first().copied().unwrap_or(f64::NAN), 4),
+                e.optimizer.clone(),
+                percent(e.left as f64 / e.restarts.max(1) as f64),
+                format!("{} to {}", percent(lo).trim_end_matches(" %"), percent(hi)),
+                by(0.25),
+                by(0.5),
+                by(0.95),
+            ]);
+        }
+    }
+    format!("saddles left within {} steps:\n{}", count(steps), table.text(color))
 }
 
 /// Points as columns of a file.

@@ -2,14 +2,14 @@
 
 use super::number::{count, number, percent, seconds};
 use super::table::{Align, Table};
-use crate::survey::{Curvature, FLAT, MOST_DIMENSIONS, Settings, Surveyed, Walks, goe};
+use crate::survey::{Curvature, FLAT, Settings, Surveyed, Walks, goe};
 use crate::{Quantiles, Surface, wilson};
 
 /// Rows of a law that are shown at most, unless all are asked for.
 const MOST_ROWS: usize = 40;
 
 /// What was found on a surface; `total` seconds from the command's begin.
-pub fn survey(surface: &Surface, settings: &Settings, found: &Surveyed, total: f64, color: bool) -> String {
+pub fn survey(surface: &Surface, found: &Surveyed, total: f64, color: bool) -> String {
     let mut out = distributions(&[("value", found.value), ("gradient norm", found.gradient_norm)]).text(color);
     if found.nonfinite > 0 {
         out += &format!(
@@ -30,13 +30,12 @@ pub fn survey(surface: &Surface, settings: &Settings, found: &Surveyed, total: f
     out += &found.walks.as_ref().map_or(String::new(), walks);
     match &found.curvature {
         Some(curvature) => out += &curvature_text(curvature, surface.dim(), color),
-        None if settings.hessians > 0 => {
-            out += &format!(
-                "no Hessians: eigenvalues of all points are computed up to {MOST_DIMENSIONS} dimensions, and there are {}\n",
-                count(u64::from(surface.dim())),
-            );
-        }
         None => {}
+    }
+    if let Some(ends) = &found.ends {
+        out += &format!("\nends of the Hessians' spectra at {} points, by Lanczos:\n", count(ends.points as u64));
+        let both = [("smallest eigenvalue", ends.smallest), ("largest eigenvalue", ends.largest)];
+        out += &distributions(&both).text(color);
     }
     out += &format!("\n{}\n", conclusion(found, surface.dim()));
     out + &format!("{} in all\n", seconds(total))

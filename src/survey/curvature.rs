@@ -7,15 +7,18 @@ use super::{Picks, Work, quantiles};
 use crate::error::Error;
 use crate::features::correlation;
 use crate::linear::Symmetric;
-use crate::{Engine, Quantiles, Surface};
-use rayon::prelude::*;
+use crate::{Engine, Precision, Quantiles, Surface};
 
-/// Dimensions beyond which no Hessians are computed: eigenvalues of all would take more time than they tell.
+/// Dimensions beyond which no whole Hessians are computed, but the ends of their spectra.
 pub const MOST_DIMENSIONS: usize = 32;
 /// An eigenvalue this small against the largest is neither negative nor positive.
 const ZERO: f64 = 1e-12;
+/// The same where the matrices are in single precision.
+const ZERO_F32: f64 = 1e-5;
+/// Points at which the ends of spectra are computed, beyond [`MOST_DIMENSIONS`].
+pub(super) const MOST_ENDS: usize = 256;
 /// Hessians between two looks for a stop.
-const TOGETHER: usize = 64;
+const TOGETHER: usize = 1024;
 /// Groups of points by their value.
 const GROUPS: usize = 10;
 
@@ -61,26 +64,50 @@ pub struct Curvature {
     pub eigenvalues: Vec<f64>,
 }
 
-/// The Hessians at points (row-major), one after the other: exact second derivatives, computed in `f64` on all cores.
-fn hessians(_engine: &Engine, surface: &Surface, points: &[f64]) -> Vec<f64> {
-    let dim = surface.dim() as usize;
-    points.par_chunks_exact(dim).flat_map_iter(|x| surface.hessian(x)).collect()
+/// What second derivatives are computed in: double precision where the device has it.
+fn precision(engine: &Engine) -> Precision {
+    if engine.device().kind == "cpu" { Precision::F64 } else { Precision::F32 }
+}
+
+/// Ends of the spectra at some points, where there are too many dimensions for whole matrices.
+#[derive(Clone, Debug)]
+pub struct SpectrumEnds {
+    /// Points with a finite value and finite ends.
+    pub points: usize,
+    /// Points with a finite value, and ends that are not.
+    pub nonfinite: usize,
+    /// The smallest eigenvalue of each point.
+    pub smallest: Option<Quantiles>,
+    /// The largest eigenvalue of each point.
+    pub largest: Option<Quantiles>,
+}
+
+/// Computes the ends of the spectra.
+pub(super) fn ends(engine: &Engine, surface: &Surface, picks: &Picks, work: &mut Work) -> Result<SpectrumEnds, Error> {
+    let found = engine.extreme_eigenvalues(surface, &picks.x, precision(engine))?;
+    let finite: Vec<[f64; 2]> = found.iter().copied().filter(|e| e.iter().all(|v| v.is_finite())).collect();
+    let end = |k: usize| quantiles(&finite.iter().map(|e| e[k]).collect::<Vec<f64>>());
+    work.advance(picks.value.len() as u64)?;
+    Ok(SpectrumEnds { points: finite.len(), nonfinite: found.len() - finite.len(), smallest: end(0), largest: end(1) })
 }
 
 /// Computes and gathers.
 pub(super) fn look(engine: &Engine, surface: &Surface, picks: &Picks, work: &mut Work) -> Result<Curvature, Error> {
     let n = surface.dim() as usize;
     let mut solver = Symmetric::default();
+    let precision = precision(engine);
+    let zero = if precision == Precision::F64 { ZERO } else { ZERO_F32 };
     let (mut value, mut eigenvalues, mut nonfinite, mut degenerate) = (Vec::new(), Vec::new(), 0, 0);
     let mut indices: Vec<usize> = Vec::new();
     for (x, values) in picks.x.chunks(TOGETHER * n).zip(picks.value.chunks(TOGETHER)) {
-        for (hessian, &f) in hessians(engine, surface, x).chunks_exact(n * n).zip(values) {
+        let matrices = engine.hessians(surface, x, precision)?;
+        for (hessian, &f) in matrices.chunks_exact(n * n).zip(values) {
             let spectrum = solver.values(n, hessian);
             if !spectrum.iter().all(|v| v.is_finite()) {
                 nonfinite += 1;
                 continue;
             }
-            let zero = ZERO * spectrum[0].abs().max(spectrum[n - 1].abs());
+            let zero = zero * spectrum[0].abs().max(spectrum[n - 1].abs());
             degenerate += usize::from(spectrum.iter().any(|v| v.abs() <= zero));
             indices.push(spectrum.iter().filter(|v| **v < -zero).count());
             value.push(f);

@@ -23,7 +23,8 @@ mod histogram;
 mod unit_box;
 mod walk;
 
-pub use curvature::{Curvature, Decile, MOST_DIMENSIONS};
+use curvature::MOST_ENDS;
+pub use curvature::{Curvature, Decile, MOST_DIMENSIONS, SpectrumEnds};
 pub use histogram::Histogram;
 pub use walk::{WalkSettings, Walks};
 
@@ -140,6 +141,8 @@ pub struct Surveyed {
     pub walks: Option<Walks>,
     /// `None` where no Hessian was asked for, or the surface has more than [`MOST_DIMENSIONS`] dimensions.
     pub curvature: Option<Curvature>,
+    /// The ends of the spectra beyond [`MOST_DIMENSIONS`] dimensions; `None` where no Hessian was asked for.
+    pub ends: Option<SpectrumEnds>,
     /// The points that were kept, those with a finite value; `None` where fewer than a sample takes are left.
     pub sample: Option<Sample>,
     /// Operators in the formula across which it may jump or bend sharply: slopes and Hessians are those between the places.
@@ -158,8 +161,10 @@ pub fn survey(
 ) -> Result<Surveyed, Error> {
     let sampler = settings.sampler(surface)?;
     let dim = surface.dim() as usize;
-    let bent = if dim <= MOST_DIMENSIONS { settings.hessians } else { 0 };
-    let mut work = Work { done: 0, total: settings.samples + settings.walks.evaluations() + (bent * dim) as u64, tell };
+    let whole = dim <= MOST_DIMENSIONS;
+    let bent = if whole { settings.hessians } else { settings.hessians.min(MOST_ENDS) };
+    let products = if whole { bent * dim } else { bent };
+    let mut work = Work { done: 0, total: settings.samples + settings.walks.evaluations() + products as u64, tell };
     let mut points = Points::default();
     let mut bends = Picks::new(settings.samples, bent);
     let mut kept = Picks::new(settings.samples, settings.kept.min(MOST_POINTS));
@@ -180,10 +185,12 @@ pub fn survey(
         first += count as u64;
     }
     let walks = walk::walks(engine, surface, &unit, settings, &mut work)?;
-    let curvature = match bends.value.len() {
-        _ if bent == 0 => None,
-        _ => Some(curvature::look(engine, surface, &bends, &mut work)?),
-    };
+    let (mut curvature, mut ends) = (None, None);
+    match whole {
+        _ if bent == 0 => {}
+        true => curvature = Some(curvature::look(engine, surface, &bends, &mut work)?),
+        false => ends = Some(curvature::ends(engine, surface, &bends, &mut work)?),
+    }
     let Found { value, gradient_norm, values, gradient_norms, flat } = points.finish();
     Ok(Surveyed {
         samples: settings.samples,
@@ -195,6 +202,7 @@ pub fn survey(
         flat,
         walks,
         curvature,
+        ends,
         sample: if settings.kept > 0 { Sample::new(dim, kept.x, kept.value).ok() } else { None },
         kinks: kinks(surface),
     })

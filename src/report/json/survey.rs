@@ -1,7 +1,9 @@
 //! `survey --json`: of a surface, of a file of points, of random matrices.
 
+use super::minima::{CoverageDocument, CriticalRow};
 use super::{Device, Entries, Spread};
 use crate::Quantiles;
+use crate::analysis::{CriticalPoint, Escaped, StationaryPoints};
 use crate::survey::{Curvature, FLAT, Flatness, Settings, Surveyed, Walks, goe};
 use crate::{DeviceInfo, wilson};
 use serde::Serialize as Derive;
@@ -33,6 +35,16 @@ pub struct Survey {
     walks: Option<RandomWalks>,
     /// Hessians against values; null where none were computed.
     index_given_value: Option<IndexGivenValue>,
+    /// Ends of spectra, where there are too many dimensions for whole Hessians; null elsewhere.
+    spectrum_ends: Option<SpectrumEnds>,
+    /// Critical points of every index; only with --stationary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stationary_points: Option<Vec<CriticalRow>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stationary: Option<StationarySearch>,
+    /// How long optimizers take to leave saddles; only with --escape.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    escape: Option<Vec<EscapeRow>>,
     /// Operators of the formula that jump or have a kink.
     kinks: Vec<&'static str>,
     /// Points that the features are of.
@@ -42,6 +54,40 @@ pub struct Survey {
     features: Option<Entries<f64>>,
     timing: Timing,
     version: &'static str,
+}
+
+#[derive(Clone, Debug, Derive)]
+struct SpectrumEnds {
+    points: usize,
+    nonfinite: usize,
+    eigenvalue_min: Option<Spread>,
+    eigenvalue_max: Option<Spread>,
+}
+
+#[derive(Clone, Debug, Derive)]
+struct StationarySearch {
+    starts: u64,
+    ended_nowhere: u64,
+    gradient_flat: u64,
+    coverage: CoverageDocument,
+    run_s: f64,
+    polish_s: f64,
+}
+
+/// How one optimizer left one saddle.
+#[derive(Clone, Debug, Derive)]
+struct EscapeRow {
+    saddle: Vec<f64>,
+    index: Option<usize>,
+    optimizer: String,
+    restarts: u64,
+    left: u64,
+    fraction: f64,
+    interval: [f64; 2],
+    /// Steps within which a quarter, half and 95 % of the restarts have left; null where fewer did.
+    steps_q25: Option<u32>,
+    steps_q50: Option<u32>,
+    steps_q95: Option<u32>,
 }
 
 #[derive(Clone, Debug, Derive)]
@@ -127,12 +173,54 @@ impl Survey {
             flat: found.flat.map(flat),
             walks: found.walks.as_ref().map(walks),
             index_given_value: found.curvature.as_ref().map(index_given_value),
+            spectrum_ends: found.ends.as_ref().map(|e| SpectrumEnds {
+                points: e.points,
+                nonfinite: e.nonfinite,
+                eigenvalue_min: e.smallest.map(spread),
+                eigenvalue_max: e.largest.map(spread),
+            }),
+            stationary_points: None,
+            stationary: None,
+            escape: None,
             kinks: found.kinks.clone(),
             feature_points: None,
             features: None,
             timing: Timing { total_s: total },
             version: env!("CARGO_PKG_VERSION"),
         }
+    }
+
+    /// With critical points.
+    pub fn with_stationary(mut self, found: &StationaryPoints) -> Survey {
+        self.stationary_points = Some(found.points.iter().map(CriticalRow::new).collect());
+        self.stationary = Some(StationarySearch {
+            starts: found.starts,
+            ended_nowhere: found.lost,
+            gradient_flat: found.flat,
+            coverage: CoverageDocument::new(&found.coverage),
+            run_s: found.timing.run,
+            polish_s: found.polish,
+        });
+        self
+    }
+
+    /// With what optimizers did at saddles.
+    pub fn with_escapes(mut self, escapes: &[(CriticalPoint, Vec<Escaped>)]) -> Survey {
+        let row = |saddle: &CriticalPoint, e: &Escaped| EscapeRow {
+            saddle: saddle.x.clone(),
+            index: saddle.index,
+            optimizer: e.optimizer.clone(),
+            restarts: e.restarts,
+            left: e.left,
+            fraction: e.left as f64 / e.restarts.max(1) as f64,
+            interval: e.interval,
+            steps_q25: e.quantile(0.25),
+            steps_q50: e.quantile(0.5),
+            steps_q95: e.quantile(0.95),
+        };
+        let rows = escapes.iter().flat_map(|(saddle, all)| all.iter().map(move |e| row(saddle, e)));
+        self.escape = Some(rows.collect());
+        self
     }
 
     /// With features of so many of its points.
