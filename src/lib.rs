@@ -30,6 +30,7 @@ pub mod graph;
 pub mod host;
 pub mod kernel;
 pub mod language;
+pub mod map;
 pub mod optimizer;
 mod outcome;
 mod plan;
