@@ -10,8 +10,10 @@
 //! ```
 
 mod fit;
+mod map;
 
 pub use fit::{Fit, FitGroup, FitGroups, FitParameter, FitSolution, FitTiming};
+pub use map::{Map, MapAxis, MapBasin, MapRange, MapTiming, MapWay};
 
 use crate::optimizer::{Configuration, HyperValue};
 use crate::{Bounds, ConfigurationOutcome, DeviceInfo, Outcome, Plan, Quantiles, Status};
