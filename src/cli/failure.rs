@@ -26,6 +26,12 @@ pub enum Failure {
     /// A request for a fit that makes no sense.
     #[error(transparent)]
     Fit(#[from] FitMistake),
+    /// An option of `map` that cannot be read.
+    #[error("{option} `{text}`: {problem}")]
+    MapText { option: &'static str, text: String, problem: &'static str },
+    /// An option of `map` for another kind of map.
+    #[error("{option} means nothing to `--what {what}`: leave it out, or choose another kind of map")]
+    MapOption { option: &'static str, what: &'static str },
     /// A file of points that does not hold points.
     #[error("{}{}: {source}", path.display(), line.map_or(String::new(), |l| format!(":{l}")))]
     Points { path: PathBuf, line: Option<usize>, source: StartsError },
@@ -69,7 +75,7 @@ impl Failure {
         match self {
             Failure::Library(error) => error.exit_code(),
             Failure::Box { .. } | Failure::BoxCount { .. } | Failure::UnknownEntry { .. } => 2,
-            Failure::StartsWithoutCount { .. } => 2,
+            Failure::StartsWithoutCount { .. } | Failure::MapText { .. } | Failure::MapOption { .. } => 2,
             Failure::Fit(FitMistake::NotFinite { .. }) => 65,
             Failure::Fit(_) | Failure::OutputForm { .. } | Failure::OutputTwice { .. } => 2,
             Failure::Points { source: StartsError::Read { .. }, .. } => 66,

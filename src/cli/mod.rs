@@ -10,6 +10,7 @@ pub mod fit;
 pub mod generate;
 pub mod interrupt;
 pub mod list;
+pub mod map;
 mod points;
 pub mod run;
 pub mod show;
@@ -44,6 +45,7 @@ Examples:
   catchment run ackley -d 10 -o 'adam(lr=[0.01, 0.1])' -o lion    optimizers compared
   catchment run --expr 'sum(x^4 - x^2)' --box -2:2 -d 3           a formula of your own
   catchment fit --data decay.csv --y y --model 'a*exp(-k*t)' --box 'a=0:10,k=1e-3:10:log'
+  catchment map himmelblau --what basins --out basins.png         where each start goes, as a picture
   catchment list surfaces                                         what there is
   catchment show rosenbrock                                       a formula and its minima
 
@@ -56,6 +58,8 @@ pub enum Command {
     Run(Box<run::RunArgs>),
     /// Fit a model to the rows of a table, from many starts, with standard errors
     Fit(Box<fit::FitArgs>),
+    /// Draw a surface, its basins of attraction, the ways of descents, or where learning rates converge
+    Map(Box<map::MapArgs>),
     /// Values, gradients and Hessians at the points of a file
     Eval(eval::EvalArgs),
     /// The surfaces, optimizers or devices that there are
