@@ -30,8 +30,9 @@ const LOOKS: u32 = 12;
 /// Turns of the power iteration.
 const TURNS: usize = 6;
 
-/// A surface's scales in a view: the 95 % quantile of its curvature (the largest eigenvalue, in magnitude, of the second
-/// derivatives) and the median of its gradient's norm, by 12 × 12 points. Both are 1 where nothing is finite.
+/// A surface's scales in a view, by 12 × 12 points: the 95 % quantile of its curvature (the largest eigenvalue, in magnitude, of
+/// the second derivatives), and a gradient's norm that is small for it: 1e-4 of the least, or 1e-6 of the median where that is
+/// more, below which single precision may not come. Where nothing is finite they are 1 and 1e-4.
 ///
 /// # Errors
 /// As [`Engine::evaluate`].
@@ -71,7 +72,7 @@ pub fn measure(surface: &Surface, plane: &Plane) -> Result<(f64, f64), Error> {
             }
         }
     }
-    Ok((quantile(curvature, 0.95), quantile(norms, 0.5)))
+    Ok((quantile(curvature, 0.95), (1e-4 * quantile(norms.clone(), 0.0)).max(1e-6 * quantile(norms, 0.5))))
 }
 
 /// Of the finite numbers above 0; 1 where there are none.
@@ -87,16 +88,16 @@ pub(super) fn rounded(value: f64) -> f64 {
 }
 
 impl Descents {
-    /// Gradient descent with the learning rate 1/curvature, to 1e-4 of the median gradient, both as [`measure`] finds them.
+    /// Gradient descent with the learning rate 1/curvature, to a small gradient, both as [`measure`] finds them.
     ///
     /// # Errors
     /// As [`measure`].
     pub fn suited(surface: &Surface, plane: &Plane) -> Result<Descents, Error> {
-        let (curvature, gradient) = measure(surface, plane)?;
+        let (curvature, small) = measure(surface, plane)?;
         Ok(Descents {
             optimizer: format!("sgd(lr={})", crate::optimizer::number(rounded(1.0 / curvature))),
             steps: 2000,
-            gtol: rounded(1e-4 * gradient),
+            gtol: rounded(small),
             bounds: Bounds::None,
             seed: 0,
             precision: Precision::F32,
@@ -168,8 +169,9 @@ mod tests {
         // Curvatures 1 and 40, gradient norms as the box says.
         let domain = crate::random::Domain::cube(2, -1.0, 1.0);
         let bowl = Surface::formula("0.5*x[0]^2 + 20*x[1]^2", domain).unwrap();
-        let (curvature, gradient) = measure(&bowl, &Plane::of_two(&bowl).unwrap()).unwrap();
+        let (curvature, small) = measure(&bowl, &Plane::of_two(&bowl).unwrap()).unwrap();
         assert!((curvature - 40.0).abs() < 0.1, "{curvature}");
-        assert!((15.0..25.0).contains(&gradient), "{gradient}");
+        // The points nearest to the middle are 1/12 away along both axes.
+        assert!((small / (1e-4 * 1f64.hypot(40.0) / 12.0) - 1.0).abs() < 1e-3, "{small}");
     }
 }

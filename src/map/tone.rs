@@ -1,12 +1,16 @@
-//! How values become shades: evenly where they are spread evenly, by a logarithm above the lowest where most of them are low.
+//! How values become shades: evenly where they are spread evenly, by a logarithm above the lowest where many of them are low.
 //!
-//! With the lowest value `l`, the median `m` and the highest `h` above it, `t = ln(1 + (f - l)/s) / ln(1 + h/s)` with `s = m²/(h - 2m)`
-//! puts the median at 1/2; where `h ≤ 2m`, `t = (f - l)/h`.
+//! With the lowest value `l` and the highest `h` above it, `t = ln(1 + (f - l)/s) / ln(1 + h/s)`; `s` is such that 3 % of the values
+//! lie below `t = 0.13`. Where as many do so with even shades, `t = (f - l)/h`.
 //!
 //! ```
-//! let tone = catchment::map::Tone::of([0.0, 1.0, 100.0]);
-//! assert!((tone.place(1.0) - 0.5).abs() < 1e-12 && tone.place(100.0) == 1.0 && tone.is_bent());
+//! let tone = catchment::map::Tone::of((0..=100).map(|i| f64::from(i).powi(4)));
+//! assert!((tone.place(81.0) - 0.13).abs() < 1e-9 && tone.place(1e8) == 1.0 && tone.is_bent());
 //! ```
+
+/// This part of the values lies below this shade.
+const LOW: f64 = 0.03;
+const SHADE: f64 = 0.13;
 
 /// A scale of shades.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,17 +29,27 @@ impl Tone {
         if all.is_empty() {
             return Tone { lo: 0.0, hi: 1.0, bend: None };
         }
-        let middle = all.len() / 2;
-        let (below, &mut median, above) = all.select_nth_unstable_by(middle, f64::total_cmp);
-        let lo = below.iter().copied().fold(median, f64::min);
-        let hi = above.iter().copied().fold(median, f64::max);
-        let (m, h) = (median - lo, hi - lo);
+        let nth = ((all.len() - 1) as f64 * LOW).round() as usize;
+        let (below, &mut low, above) = all.select_nth_unstable_by(nth, f64::total_cmp);
+        let lo = below.iter().copied().fold(low, f64::min);
+        let hi = above.iter().copied().fold(low, f64::max);
+        let h = hi - lo;
         if !(h > 0.0) || !h.is_finite() {
             return Tone { lo, hi: if hi > lo { hi } else { lo + lo.abs().max(1.0) * 1e-6 }, bend: None };
         }
-        // The middle of a flat bottom is no scale.
-        let m = m.max(1e-9 * h);
-        Tone { lo, hi, bend: (h > 2.2 * m).then(|| m * m / (h - 2.0 * m)) }
+        // A flat bottom is no scale.
+        let q = ((low - lo) / h).max(1e-9);
+        if q >= 0.7 * SHADE {
+            return Tone { lo, hi, bend: None };
+        }
+        // ln(1 + q/s)/ln(1 + 1/s) falls from 1 to q as s grows: bisect on its logarithm.
+        let (mut small, mut large) = (-60f64, 20f64);
+        for _ in 0..80 {
+            let s = (0.5 * (small + large)).exp();
+            let place = (q / s).ln_1p() / (1.0 / s).ln_1p();
+            if place > SHADE { small = s.ln() } else { large = s.ln() }
+        }
+        Tone { lo, hi, bend: Some((0.5 * (small + large)).exp() * h) }
     }
 
     /// Whether shades follow a logarithm.
@@ -69,7 +83,7 @@ impl Tone {
     pub fn levels(&self, count: usize) -> Vec<f64> {
         let mut levels: Vec<f64> = Vec::with_capacity(count);
         for k in 1..=count {
-            let [below, here, above] = [-0.5, 0.0, 0.5].map(|d| self.at((k as f64 + d) / (count + 1) as f64));
+            let [below, here, above] = [-0.35, 0.0, 0.35].map(|d| self.at((k as f64 + d) / (count + 1) as f64));
             let level = roundest(below, here, above);
             if level > self.lo && level < self.hi && levels.last().is_none_or(|&last| level > last) {
                 levels.push(level);

@@ -83,7 +83,7 @@ pub struct MapArgs {
     /// Steps of a descent, at most [default: basins 2000, trajectories 300, learning-rate 500]
     #[arg(long, value_name = "N", help_heading = "Descent")]
     steps: Option<Count>,
-    /// A descent has arrived where the gradient's norm is at most this [default: 1e-4 of its median in the view]
+    /// A descent has arrived where the gradient's norm is at most this [default: one that suits, and is told]
     #[arg(long, value_name = "G", help_heading = "Descent")]
     gtol: Option<f64>,
     /// At the ends of the domain: none, clip, reflect or wrap
@@ -236,7 +236,10 @@ impl Work<'_> {
             What::Slice => "slice",
             _ => "filled contours",
         };
-        let words = self.words(kind, &self.where_it_is(plane));
+        let scale = if tone.is_bent() { "darker is lower, by the logarithm of the height above the lowest" } else { "darker is lower" };
+        let parts = [self.where_it_is(plane), scale.to_owned()];
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        let words = self.words(kind, &parts.join("; "));
         let picture = match relief {
             true => draw::relief(&words, plane, &field, &tone),
             false => draw::contour(&words, plane, &field, &tone, &places),
@@ -276,7 +279,7 @@ impl Work<'_> {
         let descents = self.request.descents(self.args, self.surface, &plane, 2000)?;
         let found = map::basins(self.engine, self.surface, &plane, self.request.size, &descents, watch)?;
         let run = self.began.elapsed().as_secs_f64();
-        let words = self.words(&format!("basins of {}", descents.optimizer), &words::descents(&descents));
+        let words = self.words(&format!("basins of {}", descents.optimizer), &words::limits(&descents));
         let picture = draw::basins(&words, &plane, &found);
         let mut document = self.document(&[&plane.x, &plane.y], &found.device);
         (document.optimizers, document.steps) = (vec![descents.optimizer.clone()], Some(descents.steps));
@@ -296,13 +299,13 @@ impl Work<'_> {
         let (tracks, _) = map::tracks(self.engine, self.surface, &optimizers, &starts, &descents, watch)?;
         let (field, tone) = self.values(&plane, watch)?;
         let run = self.began.elapsed().as_secs_f64();
-        let words = self.words("ways of descents", &words::descents(&descents));
+        let words = self.words("ways of descents", &words::limits(&descents));
         let picture = draw::trajectories(&words, &plane, &field, &tone, &tracks, &self.minima(&plane));
         let mut document = self.document(&[&plane.x, &plane.y], &self.engine.device());
         document.optimizers = optimizers;
         (document.steps, document.gtol) = (Some(descents.steps), Some(descents.gtol));
         (document.ways, document.timing.run_s) = (Some(words::ways(&tracks)), run);
-        let details = format!("{}\n{}", words::descents(&descents), words::tracks(&tracks));
+        let details = format!("{}\n\n{}", words::limits(&descents), words::tracks(&tracks));
         Ok(Drawn { picture, what: self.what("ways of descents", &document), document, details })
     }
 
@@ -314,7 +317,7 @@ impl Work<'_> {
             map::rates(engine, self.surface, &asked.start, x, y, &asked.against, size, &asked.descents, watch)?;
         let run = self.began.elapsed().as_secs_f64();
         let held = words::start(self.surface, &asked);
-        let words = self.words(&format!("learning rates of {}", asked.descents.optimizer), &format!("{held}{}", words::descents(&asked.descents)));
+        let words = self.words(&format!("learning rates of {}", asked.descents.optimizer), &format!("{held}{}", words::limits(&asked.descents)));
         let picture = draw::rates(&words, &found);
         let mut document = self.document(&[x, y], &found.device);
         (document.optimizers, document.steps) = (vec![asked.descents.optimizer.clone()], Some(asked.descents.steps));

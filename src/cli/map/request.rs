@@ -276,7 +276,7 @@ impl Request {
         let two = |v: f64| format!("{v:.1e}").parse().unwrap_or(v);
         let width = (plane.x.hi - plane.x.lo).min(plane.y.hi - plane.y.lo);
         let text = |name: &str, lr: f64| format!("{name}(lr={})", catchment::report::number(two(lr), 2));
-        Ok(vec![text("sgd", 1.0 / curvature), text("momentum", 0.2 / curvature), text("adam", 0.01 * width)])
+        Ok(vec![text("momentum", 0.2 / curvature), text("adam", 0.01 * width), text("rprop", 0.01 * width)])
     }
 
     /// Where trajectories start: as given, or drawn in the view.
@@ -365,7 +365,7 @@ impl Request {
             None => {
                 let (curvature, _) = map::measure(surface, &measured)?;
                 let two = |v: f64| format!("{v:.0e}").parse().unwrap_or(v);
-                Span::new("lr", two(0.03 / curvature), two(30.0 / curvature), true).map_err(Error::from)?
+                Span::new("lr", two(0.1 / curvature), two(30.0 / curvature), true).map_err(Error::from)?
             }
         };
         Ok(Rates { x, y, against, start, descents })

@@ -27,8 +27,13 @@ pub fn text(drawn: &Drawn, device: &DeviceInfo, out: &Path) -> String {
 
 /// How descents went.
 pub fn descents(descents: &Descents) -> String {
+    format!("{}, {}", descents.optimizer, limits(descents))
+}
+
+/// When descents end.
+pub fn limits(descents: &Descents) -> String {
     let (steps, gtol) = (count(descents.steps), number(descents.gtol, 3));
-    format!("{}, at most {steps} steps, arrived where |gradient| ≤ {gtol}", descents.optimizer)
+    format!("at most {steps} steps, arrived where |gradient| ≤ {gtol}")
 }
 
 /// The range of a field, and what is missing in it.
@@ -62,6 +67,11 @@ fn more(rows: usize) -> String {
     if rows > MOST { format!("… and {} more (--json has all)\n", count((rows - MOST) as u64)) } else { String::new() }
 }
 
+/// A value; what rounding left of 0 is 0.
+fn level(value: f64) -> String {
+    number(if value.abs() < 1e-20 { 0.0 } else { value }, 6)
+}
+
 /// A table of basins.
 pub fn basins(map: &BasinMap) -> String {
     let columns =
@@ -71,7 +81,7 @@ pub fn basins(map: &BasinMap) -> String {
         table.row([
             percent(map.share(i)),
             count(basin.pixels),
-            number(basin.value, 6),
+            level(basin.value),
             number(basin.mean_steps, 4),
             basin.kind.name().to_owned(),
             point(&basin.x, 7, 6),

@@ -64,7 +64,7 @@ pub fn diverging(t: f64) -> Color {
 
 /// A darker shade, from 0 (as it is) to 1.
 pub fn darkened(color: Color, t: f64) -> Color {
-    mix(color, Color { opacity: color.opacity, ..Color::new(10, 10, 20) }, 0.68 * t.clamp(0.0, 1.0))
+    mix(color, Color { opacity: color.opacity, ..Color::new(10, 10, 20) }, 0.6 * t.clamp(0.0, 1.0))
 }
 
 /// The part `t` of the way from one colour to another.

@@ -48,7 +48,8 @@ pub fn basins(words: &Words, plane: &Plane, map: &BasinMap) -> Picture {
 fn explain(sheet: &mut Sheet, plane: &Plane, map: &BasinMap, colors: &[Color], pace: &Pace) {
     let repeated = map.basins.iter().filter(|b| b.kind != Kind::Saddle).count() > KINDS.len();
     let mut y = sheet.top + 10.0;
-    let heading = format!("{} where descents arrive", count(map.basins.len() as u64));
+    let points = if map.basins.len() == 1 { "point" } else { "points" };
+    let heading = format!("descents arrive at {} {points}", count(map.basins.len() as u64));
     sheet.words(y, BLACK, &heading);
     if repeated {
         y += 16.0;
@@ -117,7 +118,7 @@ fn colors(map: &BasinMap) -> Vec<Color> {
     number.into_iter().map(|k| if k == u32::MAX { NO_MINIMUM } else { KINDS[kinds[k as usize]] }).collect()
 }
 
-/// How dark a number of steps is: by its logarithm, from the fewest to all but the slowest hundredth.
+/// How dark a number of steps is: by its logarithm, between the fastest twentieth and the slowest hundredth.
 struct Pace {
     from: f64,
     to: f64,
@@ -131,9 +132,10 @@ impl Pace {
         if steps.is_empty() {
             return Pace { from: 0.0, to: 1.0 };
         }
-        let slow = (steps.len() - 1) * 99 / 100;
-        let (fast, &mut slow, _) = steps.select_nth_unstable(slow);
-        let fast = fast.iter().copied().min().unwrap_or(slow);
+        let [fast, slow] = [5, 99].map(|part| {
+            let place = (steps.len() - 1) * part / 100;
+            *steps.select_nth_unstable(place).1
+        });
         let from = f64::from(fast).ln_1p();
         Pace { from, to: f64::from(slow).ln_1p().max(from + 1e-9) }
     }

@@ -2,6 +2,7 @@
 
 use super::sheet::{Sheet, WORDS};
 use super::{Place, Words, short};
+use crate::Status;
 use crate::map::{Field, Plane, Tone, Track, isolines};
 use crate::report::picture::color::{BLACK, GREY, SERIES, WHITE};
 use crate::report::picture::colormap::{self, NO_NUMBER};
@@ -155,11 +156,22 @@ pub fn trajectories(
             sheet.picture.dots([last], 3.8, color_of(track.configuration));
         }
         if track.start == 0 {
-            // At the end inside the square, or where the way was last inside.
-            let seen = way.iter().rev().map(|at| sheet.at(*at)).find(|&at| clip.holds(at));
+            // Along the way, first where it is half done: ends of several ways often coincide.
             let name = track.optimizer.split('(').next().unwrap_or_default().to_owned();
-            if let Some(at) = seen {
-                sheet.name(at, 9.0, &name);
+            let lengths: Vec<f64> = way
+                .windows(2)
+                .scan(0.0, |sum, w| {
+                    *sum += (w[1][0] - w[0][0]).hypot(w[1][1] - w[0][1]);
+                    Some(*sum)
+                })
+                .collect();
+            let whole = lengths.last().copied().unwrap_or(0.0);
+            for part in [0.5, 0.35, 0.65, 0.2, 0.8, 0.1, 0.95] {
+                let at = way[lengths.partition_point(|&l| l < part * whole).min(way.len() - 1)];
+                let at = sheet.at(at);
+                if clip.holds(at) && sheet.name(at, 8.0, &name, color_of(track.configuration)) {
+                    break;
+                }
             }
         }
     }
@@ -169,7 +181,7 @@ pub fn trajectories(
         sheet.picture.line(vec![[x, y - 4.0], [x + 22.0, y - 4.0]], color_of(*k), 3.0, false);
         let name = crate::report::picture::chart::fitted(&track.optimizer, WORDS - 1.0, 192.0);
         sheet.picture.text([x + 29.0, y], WORDS - 1.0, Anchor::Start, false, BLACK, &name);
-        let end = format!("{} after {} steps ({})", short(track.value), track.steps, track.status.name().replace('_', " "));
+        let end = format!("{} in {} steps, {}", short(track.value), track.steps, ending(track.status));
         sheet.picture.text([x + 29.0, y + 15.0], WORDS - 2.0, Anchor::Start, false, GREY, &end);
         y += 38.0;
     }
@@ -177,6 +189,17 @@ pub fn trajectories(
         sheet.words(y, GREY, &format!("and {} more", configurations.len() - shown));
     }
     sheet.picture
+}
+
+/// How a way ended, in a word or two.
+fn ending(status: Status) -> &'static str {
+    match status {
+        Status::Converged | Status::Target => "arrived",
+        Status::Stalled => "stalled",
+        Status::MaxSteps => "on the way",
+        Status::Diverged => "ran away",
+        Status::Nonfinite => "not defined",
+    }
 }
 
 /// Ways of so few points have a dot at each.

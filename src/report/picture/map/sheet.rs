@@ -96,13 +96,14 @@ impl Sheet {
         self.picture.dots([[x, y]], 5.5, BLACK);
         self.picture.dots([[x, y]], 4.3, WHITE);
         self.picture.dots([[x, y]], 2.9, color);
-        self.name([x, y], 9.0, name);
+        self.name([x, y], 9.0, name, BLACK);
     }
 
-    /// A name beside a place: to the right, left, above or below, wherever it meets the square's border and no other name.
-    pub(super) fn name(&mut self, [x, y]: [f32; 2], away: f32, name: &str) {
+    /// A name beside a place: to the right, left, above or below, wherever it meets neither the square's border nor another
+    /// name. Gives whether there was room.
+    pub(super) fn name(&mut self, [x, y]: [f32; 2], away: f32, name: &str, color: Color) -> bool {
         if name.is_empty() {
-            return;
+            return true;
         }
         let size = WORDS - 1.0;
         let (wide, high) = (font::width(name, size), size);
@@ -118,12 +119,13 @@ impl Sheet {
             let apart = |other: &Clip| (0..2).any(|i| area.to[i] < other.from[i] || other.to[i] < area.from[i]);
             square.holds(area.from) && square.holds(area.to) && self.taken.iter().all(apart)
         };
-        let Some(corner) = corners.into_iter().find(|&corner| free(&around(corner))) else { return };
+        let Some(corner) = corners.into_iter().find(|&corner| free(&around(corner))) else { return false };
         let area = around(corner);
         let box_size = [area.to[0] - area.from[0], area.to[1] - area.from[1]];
         self.picture.rectangle(area.from, box_size, WHITE.with_opacity(205));
-        self.picture.text([corner[0], corner[1] + 0.86 * high], size, Anchor::Start, false, BLACK, name);
+        self.picture.text([corner[0], corner[1] + 0.86 * high], size, Anchor::Start, false, color, name);
         self.taken.push(area);
+        true
     }
 
     /// Keeps names away from a place.
@@ -155,11 +157,12 @@ impl Sheet {
         self.picture.image([x, top], [width, height], raster);
         let border = vec![[x, top], [x + width, top], [x + width, top + height], [x, top + height], [x, top]];
         self.picture.line(border, GREY, 1.0, false);
-        let mut last = f32::INFINITY;
+        let (mut last, mut said) = (f32::INFINITY, "");
         for (part, text) in marks {
             let y = top + height * (1.0 - *part as f32);
             self.picture.line(vec![[x + width, y], [x + width + 4.0, y]], GREY, 1.0, false);
-            if last - y > WORDS {
+            if last - y > WORDS && said != text {
+                said = text;
                 self.picture.text([x + width + 8.0, y + 0.36 * WORDS], WORDS - 1.0, Anchor::Start, false, GREY, text);
                 last = y;
             }
