@@ -61,7 +61,7 @@ const SAME_DEPTH: f64 = 1e-6;
 /// Descends from the middle of each of `size` × `size` pixels.
 ///
 /// Ends are told apart by a grid of 1000 cells along each side of the domain, touching cells joined; each group's best end is
-/// made exact by Newton's steps, and groups that then coincide are one. A descent that takes all its steps has arrived where
+/// made exact by Newton's steps, and groups that then coincide are one, and so are flat places of one depth. A descent that takes all its steps has arrived where
 /// a known minimum is within two cells, else nowhere.
 ///
 /// # Errors
@@ -83,7 +83,13 @@ pub fn basins(
     let plan = descents.plan(surface).starts(starts).restarts(pixels as u64).resolve()?;
     one_configuration(&plan, &descents.optimizer)?;
     let cell = cells(surface);
-    let mut ends = Ends { dim, x: Vec::with_capacity(pixels * dim), rank: Vec::with_capacity(pixels), label: Vec::new(), steps: Vec::new() };
+    let mut ends = Ends {
+        dim,
+        x: Vec::with_capacity(pixels * dim),
+        rank: Vec::with_capacity(pixels),
+        label: Vec::new(),
+        steps: Vec::new(),
+    };
     let outcome = engine.stream(&plan, |event| match event {
         Event::Batch(batch) => {
             ends.take(batch, surface, &cell);
@@ -132,6 +138,11 @@ fn cells(surface: &Surface) -> Vec<f64> {
     domain.lo.iter().zip(&domain.hi).map(width).collect()
 }
 
+/// Whether an end lies within two cells of a point.
+fn is_near(point: &[f64], end: impl ExactSizeIterator<Item = f64>, cell: &[f64]) -> bool {
+    point.len() == end.len() && point.iter().zip(end).zip(cell).all(|((m, x), w)| (m - x).abs() <= 2.0 * w)
+}
+
 /// Ends of the descents, as they come.
 struct Ends {
     dim: usize,
@@ -153,13 +164,8 @@ impl Ends {
         for r in 0..count {
             let begin = self.x.len();
             self.x.extend((0..self.dim).map(|i| at(&batch.x, i * count + r)));
-            let known = || {
-                let near = |m: &crate::KnownMinimum| {
-                    let pairs = m.x.iter().zip(&self.x[begin..]).zip(cell);
-                    m.x.len() == self.dim && pairs.into_iter().all(|((m, x), w)| (m - f64::from(*x)).abs() <= 2.0 * w)
-                };
-                surface.minima().iter().any(near)
-            };
+            let end = || self.x[begin..].iter().map(|&v| f64::from(v));
+            let known = || surface.minima().iter().any(|m| is_near(&m.x, end(), cell));
             let (arrived, label) = match batch.status[r] {
                 Status::Converged | Status::Target | Status::Stalled => (true, NOT_ARRIVED),
                 Status::MaxSteps => (known(), NOT_ARRIVED),
@@ -174,7 +180,13 @@ impl Ends {
 }
 
 /// One exact point for each group, ordered, and which of them each group has.
-fn told_apart(surface: &Surface, groups: &super::Groups, ends: &[f32], dim: usize, cell: &[f64]) -> (Vec<Basin>, Vec<u32>) {
+fn told_apart(
+    surface: &Surface,
+    groups: &super::Groups,
+    ends: &[f32],
+    dim: usize,
+    cell: &[f64],
+) -> (Vec<Basin>, Vec<u32>) {
     let reach: Vec<f64> = cell.iter().map(|width| 4.0 * width).collect();
     let mut basins: Vec<Basin> = Vec::new();
     let mut first: Vec<usize> = Vec::with_capacity(groups.best.len());
@@ -182,15 +194,34 @@ fn told_apart(surface: &Surface, groups: &super::Groups, ends: &[f32], dim: usiz
         let end: Vec<f64> = ends[best * dim..(best + 1) * dim].iter().map(|&v| f64::from(v)).collect();
         // A plateau falls into as many groups as there are starts on it; its points are as good as any.
         let exact = if basins.len() < MOST_POLISHED { Some(polish(surface, &end, &reach)) } else { None };
-        let (x, value, gradient_norm, kind) = match exact {
+        // Where a descent goes round a kink, the known minimum is the point.
+        let known = surface.minima().iter().find(|m| is_near(&m.x, end.iter().copied(), cell));
+        let (mut x, value, gradient_norm, kind) = match exact {
+            Some(p) if known.is_some() && p.gradient_norm > 0.0 => {
+                let x = known.map_or(p.x, |m| m.x.clone());
+                let (value, gradient) = surface.evaluate(&x);
+                let exact = polish(surface, &x, &reach);
+                let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
+                // The catalog's digits are fewer than Newton's.
+                if exact.gradient_norm < norm {
+                    (exact.x, exact.value, exact.gradient_norm, exact.kind)
+                } else {
+                    (x, value, norm, Kind::Minimum)
+                }
+            }
             Some(p) => (p.x, p.value, p.gradient_norm, p.kind),
             None => {
                 let (value, gradient) = surface.evaluate(&end);
                 (end, value, gradient.iter().map(|g| g * g).sum::<f64>().sqrt(), Kind::Degenerate)
             }
         };
-        let same = |b: &Basin| b.x.iter().zip(&x).zip(cell).all(|((a, b), w)| (a - b).abs() <= 0.5 * w);
-        match basins.iter().take(MOST_POLISHED).position(same) {
+        x.iter_mut().zip(cell).filter(|(v, w)| v.abs() < 1e-9 * **w).for_each(|(v, _)| *v = 0.0);
+        let flat = |b: &Basin| {
+            let level = (b.value - value).abs() <= SAME_DEPTH * value.abs().max(1.0);
+            kind == Kind::Degenerate && b.kind == kind && level
+        };
+        let same = |b: &Basin| flat(b) || b.x.iter().zip(&x).zip(cell).all(|((a, b), w)| (a - b).abs() <= 0.5 * w);
+        match basins.iter().position(same) {
             Some(known) => first.push(known),
             None => {
                 first.push(basins.len());
@@ -218,7 +249,7 @@ fn told_apart(surface: &Surface, groups: &super::Groups, ends: &[f32], dim: usiz
 }
 
 /// So many groups are made exact.
-const MOST_POLISHED: usize = 4096;
+const MOST_POLISHED: usize = 10_000;
 
 impl BasinMap {
     /// The label of the pixel that holds a place, given in parts of the width and height from the lower left corner.

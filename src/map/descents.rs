@@ -52,7 +52,8 @@ pub fn measure(surface: &Surface, plane: &Plane) -> Result<(f64, f64), Error> {
     for (i, d) in direction.iter_mut().enumerate() {
         *d = if d.is_finite() { *d } else { 0.0 } + 1e-3 * (1.0 + i as f64).sin();
     }
-    let scale: Vec<f64> = points.chunks(dim).map(|x| 1e-5 * x.iter().fold(1e-2, |most: f64, v| most.max(v.abs()))).collect();
+    let scale: Vec<f64> =
+        points.chunks(dim).map(|x| 1e-5 * x.iter().fold(1e-2, |most: f64, v| most.max(v.abs()))).collect();
     let mut curvature = vec![f64::NAN; scale.len()];
     for _ in 0..TURNS {
         for d in direction.chunks_mut(dim) {
@@ -72,6 +73,11 @@ pub fn measure(surface: &Surface, plane: &Plane) -> Result<(f64, f64), Error> {
             }
         }
     }
+    // What is flat in single precision has no curvature.
+    let width = (plane.x.hi - plane.x.lo).max(plane.y.hi - plane.y.lo);
+    let flat = 1e-12 / (width * width);
+    curvature.retain(|v| *v > flat);
+    let norms: Vec<f64> = norms.into_iter().filter(|v| *v > flat * width).collect();
     Ok((quantile(curvature, 0.95), (1e-4 * quantile(norms.clone(), 0.0)).max(1e-6 * quantile(norms, 0.5))))
 }
 

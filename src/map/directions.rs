@@ -37,9 +37,16 @@ impl Directions {
     ///
     /// # Errors
     /// [`MapError`], for names that are none, for another number of them, and for too many dimensions.
-    pub fn at(&self, surface: &Surface, point: &[f64], count: usize, seed: u64) -> Result<Vec<(String, Vec<f64>)>, Error> {
+    pub fn at(
+        &self,
+        surface: &Surface,
+        point: &[f64],
+        count: usize,
+        seed: u64,
+    ) -> Result<Vec<(String, Vec<f64>)>, Error> {
         let dim = surface.dim() as usize;
-        let wrong = |text: &str, problem: String| -> Error { MapError::Directions { text: text.to_owned(), problem }.into() };
+        let wrong =
+            |text: &str, problem: String| -> Error { MapError::Directions { text: text.to_owned(), problem }.into() };
         if point.len() != dim {
             return Err(MapError::PointLength { expected: dim, got: point.len() }.into());
         }
@@ -74,10 +81,15 @@ impl Directions {
                 }
                 let hessian = surface.hessian(point);
                 if hessian.iter().any(|v| !v.is_finite()) {
-                    return Err(wrong("hessian", "it is not finite at the point: take another, or `random`".to_owned()));
+                    return Err(wrong(
+                        "hessian",
+                        "it is not finite at the point: take another, or `random`".to_owned(),
+                    ));
                 }
                 let (values, mut vectors) = symmetric(&hessian, dim);
-                let name = |k: usize| format!("eigenvector of {}", crate::optimizer::number(super::descents::rounded(values[k])));
+                let name = |k: usize| {
+                    format!("eigenvector of {}", crate::optimizer::number(super::descents::rounded(values[k])))
+                };
                 let (first, last) = (name(0), name(dim - 1));
                 let mut out = vec![(last, vectors.pop().unwrap_or_default())];
                 if count == 2 {
@@ -94,7 +106,8 @@ fn random(dim: usize, count: usize, seed: u64) -> Vec<Vec<f64>> {
     let mut all: Vec<Vec<f64>> = Vec::new();
     for k in 0..count {
         let stream = Stream::new(seed, k as u64, 0, Purpose::Scramble);
-        let mut v: Vec<f64> = (0..dim as u32).map(|i| normal_pair_f64(stream.word(2 * i), stream.word(2 * i + 1)).0).collect();
+        let mut v: Vec<f64> =
+            (0..dim as u32).map(|i| normal_pair_f64(stream.word(2 * i), stream.word(2 * i + 1)).0).collect();
         // Twice, for orthogonality to the last bit but one.
         for _ in 0..2 {
             for other in &all {

@@ -20,7 +20,9 @@ pub enum MapError {
         second: String,
     },
     /// A surface of one coordinate.
-    #[error("`{surface}` has one coordinate and makes no plane: draw it as a curve (on the command line `--what line`)")]
+    #[error(
+        "`{surface}` has one coordinate and makes no plane: draw it as a curve (on the command line `--what line`)"
+    )]
     OneCoordinate {
         /// The surface.
         surface: String,
@@ -97,7 +99,9 @@ pub enum MapError {
         problem: String,
     },
     /// More dimensions than the matrix of second derivatives is decomposed in.
-    #[error("`{surface}` has {dim} dimensions: directions by the Hessian are found in at most {most}; take `random` or coordinates")]
+    #[error(
+        "`{surface}` has {dim} dimensions: directions by the Hessian are found in at most {most}; take `random` or coordinates"
+    )]
     HessianTooLarge {
         /// The surface.
         surface: String,

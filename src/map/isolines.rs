@@ -43,7 +43,11 @@ pub fn isolines(field: &Field, level: f64) -> Vec<Vec<[f64; 2]>> {
                 [..] if cut.len() == 4 => {
                     // A saddle: the middle says which corners hang together.
                     let middle = corners.iter().sum::<f64>() / 4.0 >= level;
-                    let pairs = if middle == above[0] { [[top, right], [bottom, left]] } else { [[top, left], [right, bottom]] };
+                    let pairs = if middle == above[0] {
+                        [[top, right], [bottom, left]]
+                    } else {
+                        [[top, left], [right, bottom]]
+                    };
                     pairs.iter().for_each(|&[a, b]| join(a, b));
                 }
                 _ => {}

@@ -64,7 +64,9 @@ pub fn polish(surface: &Surface, x: &[f64], reach: &[f64]) -> Stationary {
         }
         let (values, vectors) = symmetric(&hessian, n);
         let largest = values.iter().fold(0f64, |most, v| most.max(v.abs()));
-        let flat = 1e-9 * largest;
+        // Also where a step of full reach could not be told from none: a plateau has no kinds of points.
+        let wide = reach.iter().fold(f64::MIN_POSITIVE, |most: f64, v| most.max(*v));
+        let flat = (1e-9 * largest).max(1e-12 * value.abs().max(1.0) / (wide * wide));
         kind = match (values[0], values[n - 1]) {
             (least, _) if least > flat => Kind::Minimum,
             (_, most) if most < -flat => Kind::Maximum,

@@ -137,7 +137,8 @@ mod tests {
         let y = Span::new("x0", 0.1, 1.0, false).unwrap();
         let size = 80;
         let against = Against::Coordinate(0);
-        let map = rates(&Engine::cpu(), &bowl, &[0.0, 0.3], &x, &y, &against, size, &descents, &mut Watch::none()).unwrap();
+        let map =
+            rates(&Engine::cpu(), &bowl, &[0.0, 0.3], &x, &y, &against, size, &descents, &mut Watch::none()).unwrap();
         for (i, fate) in map.fate.iter().enumerate() {
             let lr = x.middle(i as u32 % size, size);
             // The curvature is 4.
@@ -154,7 +155,8 @@ mod tests {
         let y = Span::new("beta", 0.0, 0.9, false).unwrap();
         let size = 48;
         let against = Against::Hyper("beta".to_owned());
-        let map = rates(&Engine::cpu(), &bowl, &[0.4, 0.3], &x, &y, &against, size, &descents, &mut Watch::none()).unwrap();
+        let map =
+            rates(&Engine::cpu(), &bowl, &[0.4, 0.3], &x, &y, &against, size, &descents, &mut Watch::none()).unwrap();
         let mut wrong = 0;
         for (i, fate) in map.fate.iter().enumerate() {
             let (lr, beta) = (x.middle(i as u32 % size, size), y.middle(size - 1 - i as u32 / size, size));
@@ -165,6 +167,8 @@ mod tests {
         }
         assert_eq!(wrong, 0);
         let wrong = Against::Hyper("gamma".to_owned());
-        assert!(rates(&Engine::cpu(), &bowl, &[0.4, 0.3], &x, &y, &wrong, size, &descents, &mut Watch::none()).is_err());
+        assert!(
+            rates(&Engine::cpu(), &bowl, &[0.4, 0.3], &x, &y, &wrong, size, &descents, &mut Watch::none()).is_err()
+        );
     }
 }

@@ -25,11 +25,21 @@ pub struct Tone {
 impl Tone {
     /// The scale that suits these values; those that are not finite do not count.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Tone {
+        Tone::bent(values, LOW, SHADE)
+    }
+
+    /// A gentler scale for heights, of which half lie below 0.4: walls stay walls.
+    pub fn gentle(values: impl IntoIterator<Item = f64>) -> Tone {
+        Tone::bent(values, 0.5, 0.4)
+    }
+
+    /// With this part of the values below this shade.
+    fn bent(values: impl IntoIterator<Item = f64>, part: f64, shade: f64) -> Tone {
         let mut all: Vec<f64> = values.into_iter().filter(|v| v.is_finite()).collect();
         if all.is_empty() {
             return Tone { lo: 0.0, hi: 1.0, bend: None };
         }
-        let nth = ((all.len() - 1) as f64 * LOW).round() as usize;
+        let nth = ((all.len() - 1) as f64 * part).round() as usize;
         let (below, &mut low, above) = all.select_nth_unstable_by(nth, f64::total_cmp);
         let lo = below.iter().copied().fold(low, f64::min);
         let hi = above.iter().copied().fold(low, f64::max);
@@ -39,7 +49,7 @@ impl Tone {
         }
         // A flat bottom is no scale.
         let q = ((low - lo) / h).max(1e-9);
-        if q >= 0.7 * SHADE {
+        if q >= 0.7 * shade {
             return Tone { lo, hi, bend: None };
         }
         // ln(1 + q/s)/ln(1 + 1/s) falls from 1 to q as s grows: bisect on its logarithm.
@@ -47,7 +57,7 @@ impl Tone {
         for _ in 0..80 {
             let s = (0.5 * (small + large)).exp();
             let place = (q / s).ln_1p() / (1.0 / s).ln_1p();
-            if place > SHADE { small = s.ln() } else { large = s.ln() }
+            if place > shade { small = s.ln() } else { large = s.ln() }
         }
         Tone { lo, hi, bend: Some((0.5 * (small + large)).exp() * h) }
     }
@@ -130,7 +140,9 @@ mod tests {
 
     #[test]
     fn any_values_make_a_tone() {
-        for values in [&[][..], &[f64::NAN], &[3.0], &[0.0, 0.0], &[-1e300, 1e300], &[0.0, 0.0, 0.0, 1.0], &[1e-300, 0.0]] {
+        for values in
+            [&[][..], &[f64::NAN], &[3.0], &[0.0, 0.0], &[-1e300, 1e300], &[0.0, 0.0, 0.0, 1.0], &[1e-300, 0.0]]
+        {
             let tone = Tone::of(values.iter().copied());
             assert!(tone.hi > tone.lo, "{values:?}");
             assert!(tone.place(f64::NAN).is_nan());

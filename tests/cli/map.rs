@@ -100,6 +100,7 @@ fn what_makes_no_map_is_refused() {
     assert!(wrong(2, &h, &["--what", "learning-rate", "--against", "beta=0:1"]).contains("no hyperparameter `beta`"));
     wrong(2, &h, &["--what", "learning-rate", "--lr", "0:1:log"]);
     wrong(2, &h, &["--what", "learning-rate", "--lr", "1"]);
+    assert!(wrong(2, &h, &["--what", "learning-rate", "--against", "lr=0:1"]).contains("lr goes across"));
     wrong(2, &h, &["--what", "trajectories", "--start", "x5=1"]);
     wrong(2, &h, &["--what", "trajectories", "-n", "1e9"]);
     wrong(2, &h, &["--what", "slice", "--point", "1,2,3"]);

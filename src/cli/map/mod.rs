@@ -221,9 +221,12 @@ impl Work<'_> {
 
     /// Contours or a relief of a plane.
     fn field(&self, plane: &Plane, mut places: Vec<Place>, watch: &mut Watch<'_>) -> Result<Drawn, Failure> {
-        let (field, tone) = self.values(plane, watch)?;
+        let (field, mut tone) = self.values(plane, watch)?;
         let drawing = Instant::now();
         let relief = self.args.what == What::Surface3d;
+        if relief {
+            tone = Tone::gentle(field.values.iter().copied());
+        }
         places.extend(self.minima(plane));
         if places.is_empty()
             && let Some((value, column, row)) = field.lowest()
@@ -236,7 +239,7 @@ impl Work<'_> {
             What::Slice => "slice",
             _ => "filled contours",
         };
-        let scale = if tone.is_bent() { "darker is lower, by the logarithm of the height above the lowest" } else { "darker is lower" };
+        let scale = if tone.is_bent() { "darker is lower (logarithmic)" } else { "darker is lower" };
         let parts = [self.where_it_is(plane), scale.to_owned()];
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         let words = self.words(kind, &parts.join("; "));
@@ -313,11 +316,13 @@ impl Work<'_> {
         let asked = self.request.rates(self.args, self.surface)?;
         let (size, engine) = (self.request.size, self.engine);
         let (x, y) = (&asked.x, &asked.y);
-        let found =
-            map::rates(engine, self.surface, &asked.start, x, y, &asked.against, size, &asked.descents, watch)?;
+        let found = map::rates(engine, self.surface, &asked.start, x, y, &asked.against, size, &asked.descents, watch)?;
         let run = self.began.elapsed().as_secs_f64();
         let held = words::start(self.surface, &asked);
-        let words = self.words(&format!("learning rates of {}", asked.descents.optimizer), &format!("{held}{}", words::limits(&asked.descents)));
+        let words = self.words(
+            &format!("learning rates of {}", asked.descents.optimizer),
+            &format!("{held}{}", words::limits(&asked.descents)),
+        );
         let picture = draw::rates(&words, &found);
         let mut document = self.document(&[x, y], &found.device);
         (document.optimizers, document.steps) = (vec![asked.descents.optimizer.clone()], Some(asked.descents.steps));

@@ -120,7 +120,12 @@ impl Request {
             }
             _ => {
                 let (first, second) = (names[free[0]].clone(), names[free[1]].clone());
-                return Err(wrap(MapError::NotTwo { surface: surface.label().to_owned(), dim: surface.dim(), first, second }));
+                return Err(wrap(MapError::NotTwo {
+                    surface: surface.label().to_owned(),
+                    dim: surface.dim(),
+                    first,
+                    second,
+                }));
             }
         };
         let span = |i: usize| -> Result<Span, Failure> {
@@ -166,7 +171,14 @@ impl Request {
     }
 
     /// The range of a direction: as --view says by the coordinate's name or by `letter`, else as far as the domain goes.
-    fn along(&self, surface: &Surface, letter: &str, name: &str, point: &[f64], direction: &[f64]) -> Result<(Span, bool), Failure> {
+    fn along(
+        &self,
+        surface: &Surface,
+        letter: &str,
+        name: &str,
+        point: &[f64],
+        direction: &[f64],
+    ) -> Result<(Span, bool), Failure> {
         let coordinate = map::coordinate_names(surface).iter().any(|n| n == name);
         let label = if coordinate { name.to_owned() } else { format!("{letter}: {name}") };
         let known = |n: &str| n == letter || n == name;
@@ -339,7 +351,7 @@ impl Request {
             }
         };
         let y = if args.against.is_none() { Span { name: format!("start {}", y.name), ..y } } else { y };
-        if args.lr.is_none() && y.name == "lr" {
+        if against == Against::Hyper("lr".to_owned()) {
             let problem = "lr goes across: choose another hyperparameter, or a coordinate";
             return Err(Failure::MapText { option: "--against", text: y.name, problem });
         }
@@ -358,8 +370,11 @@ impl Request {
         }
         let x = match args.lr.as_deref() {
             Some(text) => {
-                let (lo, hi, log) = interval(text)
-                    .map_err(|_| Failure::MapText { option: "--lr", text: text.to_owned(), problem: RANGE })?;
+                let (lo, hi, log) = interval(text).map_err(|_| Failure::MapText {
+                    option: "--lr",
+                    text: text.to_owned(),
+                    problem: RANGE,
+                })?;
                 Span::new("lr", lo, hi, log).map_err(Error::from)?
             }
             None => {

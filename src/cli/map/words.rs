@@ -41,7 +41,9 @@ pub fn field(field: &Field, tone: &Tone) -> String {
     let shades = if tone.is_bent() { "; shades follow a logarithm above the lowest" } else { "" };
     let undefined = match field.undefined() {
         0 => String::new(),
-        n => format!("\nnot finite, drawn grey: {} pixels ({})", count(n), percent(n as f64 / field.values.len() as f64)),
+        n => {
+            format!("\nnot finite, drawn grey: {} pixels ({})", count(n), percent(n as f64 / field.values.len() as f64))
+        }
     };
     format!("values from {} to {}{shades}{undefined}\n", number(tone.lo, 6), number(tone.hi, 6))
 }
@@ -74,8 +76,14 @@ fn level(value: f64) -> String {
 
 /// A table of basins.
 pub fn basins(map: &BasinMap) -> String {
-    let columns =
-        [("share", Align::Right), ("pixels", Align::Right), ("value", Align::Right), ("mean steps", Align::Right), ("kind", Align::Left), ("x", Align::Left)];
+    let columns = [
+        ("share", Align::Right),
+        ("pixels", Align::Right),
+        ("value", Align::Right),
+        ("mean steps", Align::Right),
+        ("kind", Align::Left),
+        ("x", Align::Left),
+    ];
     let mut table = Table::new(&columns);
     for (i, basin) in map.basins.iter().enumerate().take(MOST) {
         table.row([
@@ -133,7 +141,14 @@ pub fn minima_entries(curve: &Curve, origin: &[f64], direction: &[f64]) -> Vec<M
 
 /// A table of ways.
 pub fn tracks(tracks: &[Track]) -> String {
-    let columns = [("optimizer", Align::Left), ("start", Align::Left), ("value", Align::Right), ("steps", Align::Right), ("status", Align::Left), ("x", Align::Left)];
+    let columns = [
+        ("optimizer", Align::Left),
+        ("start", Align::Left),
+        ("value", Align::Right),
+        ("steps", Align::Right),
+        ("status", Align::Left),
+        ("x", Align::Left),
+    ];
     let mut table = Table::new(&columns);
     for track in tracks.iter().take(MOST) {
         let at = |x: Option<&Vec<f64>>| x.map_or(String::new(), |x| point(x, 5, 4));
@@ -180,7 +195,12 @@ pub fn start(surface: &Surface, asked: &Rates) -> String {
 
 /// A table of fates.
 pub fn rates(map: &RateMap) -> String {
-    let mut table = Table::new(&[("share", Align::Right), ("pixels", Align::Right), ("mean steps", Align::Right), ("", Align::Left)]);
+    let mut table = Table::new(&[
+        ("share", Align::Right),
+        ("pixels", Align::Right),
+        ("mean steps", Align::Right),
+        ("", Align::Left),
+    ]);
     let rows = [(Fate::Converged, "converged"), (Fate::Diverged, "ran away"), (Fate::Undecided, "neither")];
     for (fate, name) in rows {
         let own = map.fate.iter().zip(&map.steps).filter(|(f, _)| **f == fate);

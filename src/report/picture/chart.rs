@@ -71,7 +71,14 @@ impl Series {
     /// The area between two lines over `x`, see-through.
     pub fn band(name: &str, x: &[f64], low: &[f64], high: &[f64], color: Color) -> Series {
         let mark = Mark::Band { low: low.to_vec() };
-        Series { name: name.to_owned(), x: x.to_vec(), y: high.to_vec(), color: color.with_opacity(60), mark, counts: true }
+        Series {
+            name: name.to_owned(),
+            x: x.to_vec(),
+            y: high.to_vec(),
+            color: color.with_opacity(60),
+            mark,
+            counts: true,
+        }
     }
 
     /// All numbers that the y axis is to hold.
@@ -329,14 +336,22 @@ impl Frame {
             }
             Mark::Bars { ref edges } => {
                 for (edges, &height) in edges.windows(2).zip(&series.y).filter(|(_, height)| height.is_finite()) {
-                    let ([left, top], [right, bottom]) = (self.at(edges[0], height), self.at(edges[1], self.y.lo.max(0.0)));
+                    let ([left, top], [right, bottom]) =
+                        (self.at(edges[0], height), self.at(edges[1], self.y.lo.max(0.0)));
                     let gap = if right - left > 6.0 { 1.0 } else { 0.0 };
-                    picture.rectangle([left, top], [(right - left - gap).max(0.5), (bottom - top).max(0.0)], series.color);
+                    picture.rectangle(
+                        [left, top],
+                        [(right - left - gap).max(0.5), (bottom - top).max(0.0)],
+                        series.color,
+                    );
                 }
             }
             Mark::Band { ref low } => {
-                let places: Vec<(usize, [f32; 2])> =
-                    pairs.enumerate().filter(|(i, (x, y))| x.is_finite() && y.is_finite() && low.get(*i).is_some_and(|v| v.is_finite())).map(|(i, (&x, &y))| (i, self.at(x, y))).collect();
+                let places: Vec<(usize, [f32; 2])> = pairs
+                    .enumerate()
+                    .filter(|(i, (x, y))| x.is_finite() && y.is_finite() && low.get(*i).is_some_and(|v| v.is_finite()))
+                    .map(|(i, (&x, &y))| (i, self.at(x, y)))
+                    .collect();
                 let below = places.iter().rev().map(|&(i, _)| self.at(series.x[i], low[i]));
                 let inside = |[x, y]: [f32; 2]| [x.clamp(self.left, self.right), y.clamp(self.top, self.bottom)];
                 picture.polygon(places.iter().map(|p| p.1).chain(below).map(inside).collect(), series.color);

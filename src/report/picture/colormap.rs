@@ -163,7 +163,8 @@ mod tests {
 
     #[test]
     fn numbers_grow_lighter_for_everyone() {
-        let lightness: Vec<[f64; 3]> = (0..=40).map(|i| seen(sequential(f64::from(i) / 40.0)).map(|lab| lab[0])).collect();
+        let lightness: Vec<[f64; 3]> =
+            (0..=40).map(|i| seen(sequential(f64::from(i) / 40.0)).map(|lab| lab[0])).collect();
         for pair in lightness.windows(2) {
             assert!((0..3).all(|k| pair[1][k] > pair[0][k]), "{pair:?}");
         }

@@ -104,7 +104,9 @@ mod tests {
 
     fn holds(picture: &Picture, color: super::super::Color) -> usize {
         let drawn = pixels(picture, 1.0).unwrap();
-        let same = |p: &&tiny_skia::PremultipliedColorU8| (p.red(), p.green(), p.blue()) == (color.red, color.green, color.blue);
+        let same = |p: &&tiny_skia::PremultipliedColorU8| {
+            (p.red(), p.green(), p.blue()) == (color.red, color.green, color.blue)
+        };
         drawn.pixels().iter().filter(same).count()
     }
 
@@ -132,7 +134,9 @@ mod tests {
         // The band's colour: blue at 60/255 over white.
         let part = |v: u8| (255.0 + (f64::from(v) - 255.0) * 60.0 / 255.0).round() as u8;
         let over = super::super::Color::new(part(BLUE.red), part(BLUE.green), part(BLUE.blue));
-        let near: usize = (-1i16..=1).map(|d| holds(&picture, super::super::Color::new((i16::from(over.red) + d) as u8, over.green, over.blue))).sum();
+        let near: usize = (-1i16..=1)
+            .map(|d| holds(&picture, super::super::Color::new((i16::from(over.red) + d) as u8, over.green, over.blue)))
+            .sum();
         assert!(near > 10_000, "{near}");
         let text = spectrum("t", "s", &[3.0, -1.0, 0.0, 1e-6]).svg();
         assert!(text.contains("2 above 0") && text.contains("1 below 0") && text.contains("1 are 0"), "{text}");

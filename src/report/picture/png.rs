@@ -1,7 +1,9 @@
 //! Pictures as pixels.
 
 use super::{Anchor, Color, Picture, PictureError, Raster, Shape, font};
-use tiny_skia::{FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, PremultipliedColorU8, Rect, Stroke, StrokeDash, Transform};
+use tiny_skia::{
+    FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, PremultipliedColorU8, Rect, Stroke, StrokeDash, Transform,
+};
 
 /// Pixels across or down at most.
 const MOST: f32 = 16_384.0;
@@ -89,7 +91,8 @@ fn image(pixmap: &mut Pixmap, at: [f32; 2], size: [f32; 2], raster: &Raster, sca
                 ((u32::from(a) * part + u32::from(b) * (255 - part) + 127) / 255) as u8
             };
             // Below is opaque: every picture begins with white.
-            let [red, green, blue] = [over(above.red, below.red()), over(above.green, below.green()), over(above.blue, below.blue())];
+            let [red, green, blue] =
+                [over(above.red, below.red()), over(above.green, below.green()), over(above.blue, below.blue())];
             if let Some(mixed) = PremultipliedColorU8::from_rgba(red, green, blue, 255) {
                 *below = mixed;
             }

@@ -52,7 +52,10 @@ fn write(out: &mut String, shape: &Shape) -> std::fmt::Result {
         }
         Shape::Image { at: [x, y], size: [width, height], raster } => {
             let [x, y, width, height] = [x, y, width, height].map(|v| short(*v));
-            write!(out, "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" preserveAspectRatio=\"none\"")?;
+            write!(
+                out,
+                "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" preserveAspectRatio=\"none\""
+            )?;
             // An image that cannot be packed has no pixels.
             let data = super::png::packed(raster).map(|bytes| STANDARD.encode(bytes)).unwrap_or_default();
             writeln!(out, " image-rendering=\"auto\" href=\"data:image/png;base64,{data}\"/>")

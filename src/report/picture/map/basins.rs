@@ -8,9 +8,10 @@ use crate::report::picture::colormap::{GONE, KINDS, NO_NUMBER, ON_ITS_WAY, darke
 use crate::report::picture::{Anchor, Color, Picture, Raster};
 use crate::report::{count, percent};
 
-/// Minima that are explained beside the picture, and named in it.
+/// Minima that are explained beside the picture, named in it, and marked.
 const MOST_KEYS: usize = 12;
-const MOST_NAMES: usize = 60;
+const MOST_NAMES: usize = 16;
+const MOST_MARKS: usize = 200;
 /// What belongs to a point that is no minimum.
 const NO_MINIMUM: Color = WHITE;
 
@@ -31,13 +32,14 @@ pub fn basins(words: &Words, plane: &Plane, map: &BasinMap) -> Picture {
     }));
     sheet.axes(&plane.x, &plane.y);
     let at: Vec<[f64; 2]> = map.basins.iter().map(|b| plane.place(plane.project(&b.x).0)).collect();
-    at.iter().take(MOST_NAMES).for_each(|&at| sheet.keep_clear(at, 5.0));
+    at.iter().take(MOST_MARKS).for_each(|&at| sheet.keep_clear(at, 5.0));
     let flat = plane.dim() == 2;
-    for (i, basin) in map.basins.iter().enumerate().take(MOST_NAMES) {
+    for (i, basin) in map.basins.iter().enumerate().take(MOST_MARKS) {
         // In more dimensions a minimum lies beside the plane, where a mark would be a lie.
         let near = flat || plane.project(&basin.x).1 < 1e-6 * basin.x.iter().fold(1.0, |m: f64, v| m.max(v.abs()));
         if near && basin.kind != Kind::Saddle {
-            sheet.mark(at[i], &short(basin.value), colors[i]);
+            let name = if i < MOST_NAMES { short(basin.value) } else { String::new() };
+            sheet.mark(at[i], &name, colors[i]);
         }
     }
     explain(&mut sheet, plane, map, &colors, &pace);

@@ -45,7 +45,7 @@ impl Bands<'_> {
 /// Filled contours of a field with lines between the bands, and names at places; the lowest band is the darkest.
 pub fn contour(words: &Words, plane: &Plane, field: &Field, tone: &Tone, places: &[Place]) -> Picture {
     let bands = Bands::new(tone);
-    let mut sheet = filled(words, plane, field, &bands, colormap::sequential, 118.0);
+    let mut sheet = filled(words, plane, field, &bands, colormap::sequential, 152.0);
     legend(&mut sheet, &bands, field, colormap::sequential, sheet_height(0));
     name_places(&mut sheet, plane, places);
     sheet.picture

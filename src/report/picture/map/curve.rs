@@ -21,9 +21,14 @@ pub fn curve(words: &Words, curve: &Curve, pixels: u32) -> Picture {
             1 => String::new(),
             n => format!(" of {n}"),
         };
-        let name = format!("minima, the lowest{more}: {} at {} = {}", short(lowest.1), curve.span.name, short(lowest.0));
+        let name =
+            format!("minima, the lowest{more}: {} at {} = {}", short(lowest.1), curve.span.name, short(lowest.0));
         panel.add(Series::points(&name, &at, &value, VERMILLION));
     }
     // 900 units across: as many pixels as were asked for.
-    Chart::new(&words.title).subtitle(&words.subtitle).panel(panel, 1.0).draw().with_scale((pixels as f32 / 900.0).max(1.0))
+    Chart::new(&words.title)
+        .subtitle(&words.subtitle)
+        .panel(panel, 1.0)
+        .draw()
+        .with_scale((pixels as f32 / 900.0).max(1.0))
 }

@@ -114,7 +114,8 @@ mod tests {
     fn contours_are_dark_where_the_surface_is_low() {
         let surface = Surface::named("himmelblau", None).unwrap();
         let plane = Plane::of_two(&surface).unwrap();
-        let field = map::field(&Engine::cpu(), &surface, &plane, [400, 400], Precision::F32, &mut Watch::none()).unwrap();
+        let field =
+            map::field(&Engine::cpu(), &surface, &plane, [400, 400], Precision::F32, &mut Watch::none()).unwrap();
         let tone = Tone::of(field.values.iter().copied());
         let picture = contour(&words(), &plane, &field, &tone, &[]);
         let square = Square::of(&picture);
@@ -138,7 +139,8 @@ mod tests {
             // At the mark, and in the basin beside it.
             assert!(near(square.at(plane.place([basin.x[0], basin.x[1]])), KINDS[i], 2), "{basin:?}");
             let beside = square.at(plane.place([basin.x[0] - 0.4, basin.x[1] - 0.4]));
-            let shade = (0..=100).map(|t| colormap::darkened(KINDS[i], f64::from(t) / 100.0)).find(|c| near(*c, beside, 3));
+            let shade =
+                (0..=100).map(|t| colormap::darkened(KINDS[i], f64::from(t) / 100.0)).find(|c| near(*c, beside, 3));
             assert!(shade.is_some(), "{basin:?}: {beside:?}");
         }
     }
@@ -151,7 +153,8 @@ mod tests {
         let descents = Descents { optimizer: "sgd".to_owned(), ..Descents::suited(&bowl, &plane).unwrap() };
         let (x, y) = (Span::new("lr", 0.1, 0.9, false).unwrap(), Span::new("x0", 0.1, 1.0, false).unwrap());
         let (against, engine) = (Against::Coordinate(0), Engine::cpu());
-        let found = map::rates(&engine, &bowl, &[0.0, 0.3], &x, &y, &against, 300, &descents, &mut Watch::none()).unwrap();
+        let found =
+            map::rates(&engine, &bowl, &[0.0, 0.3], &x, &y, &against, 300, &descents, &mut Watch::none()).unwrap();
         let square = Square::of(&rates(&words(), &found));
         for height in [0.1, 0.5, 0.9] {
             let blue = |lr: f64| {
@@ -189,7 +192,8 @@ mod tests {
         let domain = crate::random::Domain::cube(2, -1.0, 1.0);
         let surface = Surface::formula("log(x[0]) + x[1]^2", domain).unwrap();
         let plane = Plane::of_two(&surface).unwrap();
-        let field = map::field(&Engine::cpu(), &surface, &plane, [240, 240], Precision::F32, &mut Watch::none()).unwrap();
+        let field =
+            map::field(&Engine::cpu(), &surface, &plane, [240, 240], Precision::F32, &mut Watch::none()).unwrap();
         assert_eq!(field.undefined(), 240 * 120);
         let tone = Tone::of(field.values.iter().copied());
         let picture = contour(&words(), &plane, &field, &tone, &[]);

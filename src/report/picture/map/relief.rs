@@ -3,11 +3,11 @@
 //! With azimuth `a` and elevation `e`, a point (u, v) of the square around the origin at height h is drawn at
 //! `(u cos a - v sin a, h cos e + (u sin a + v cos a) sin e)` and is as far away as `(u sin a + v cos a) cos e - h sin e`.
 
+use super::Words;
 use super::contour::{Bands, legend};
 use super::sheet::{Sheet, WORDS, axis};
-use super::Words;
 use crate::map::{Field, Plane, Span, Tone};
-use crate::report::picture::color::{BLACK, GREY, PALE};
+use crate::report::picture::color::{BLACK, GREY, PALE, WHITE};
 use crate::report::picture::colormap::{mix, sequential};
 use crate::report::picture::{Anchor, Color, Picture, Raster};
 
@@ -31,7 +31,7 @@ struct Eye {
 /// A shaded view of a field from above a corner; heights follow the shades of `tone`.
 pub fn relief(words: &Words, plane: &Plane, field: &Field, tone: &Tone) -> Picture {
     let bands = Bands::new(tone);
-    let mut sheet = Sheet::new(words, field.width, 34.0, 118.0);
+    let mut sheet = Sheet::new(words, field.width, 34.0, 152.0);
     let eye = Eye::new(field, tone);
     eye.floor(&mut sheet);
     // Four samples a pixel, where that is no great picture.
@@ -66,7 +66,8 @@ impl Eye {
         let turns = if front(best) < front(0) - 0.1 { best } else { 0 };
         let mut eye = Eye { turns, shift: [0.0, 0.0], scale: 1.0 };
         let corners = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]];
-        let all: Vec<[f64; 3]> = corners.iter().flat_map(|&[u, v]| [eye.project(u, v, 0.0), eye.project(u, v, 1.0)]).collect();
+        let all: Vec<[f64; 3]> =
+            corners.iter().flat_map(|&[u, v]| [eye.project(u, v, 0.0), eye.project(u, v, 1.0)]).collect();
         let range = |i: usize| all.iter().fold((f64::MAX, f64::MIN), |(lo, hi), p| (lo.min(p[i]), hi.max(p[i])));
         let ((left, right), (low, high)) = (range(0), range(1));
         // Room for words around.
@@ -195,16 +196,21 @@ impl Eye {
                 if along_x { self.place(sheet, t, side, 0.0) } else { self.place(sheet, side, t, 0.0) }
             };
             let ticks = axis(span).ticks(6);
-            let drawn: Vec<([f32; 2], [f32; 2], [f32; 2], String)> = ticks.marks.iter().map(|(value, text)| {
-                let t = span.place(*value);
-                (at(t, 0.0), at(t, 0.02), at(t, 0.06), text.clone())
-            }).collect();
+            let drawn: Vec<([f32; 2], [f32; 2], [f32; 2], String)> = ticks
+                .marks
+                .iter()
+                .map(|(value, text)| {
+                    let t = span.place(*value);
+                    (at(t, 0.0), at(t, 0.02), at(t, 0.06), text.clone())
+                })
+                .collect();
             let name_at = at(0.5, 0.165);
             for (from, to, words, text) in drawn {
                 sheet.picture.line(vec![from, to], GREY, 1.0, false);
                 sheet.picture.text([words[0], words[1] + 5.0], WORDS - 1.0, Anchor::Middle, false, GREY, &text);
             }
-            let name = if ticks.factor.is_empty() { span.name.clone() } else { format!("{}  ({})", span.name, ticks.factor) };
+            let name =
+                if ticks.factor.is_empty() { span.name.clone() } else { format!("{}  ({})", span.name, ticks.factor) };
             sheet.picture.text([name_at[0], name_at[1] + 5.0], WORDS + 1.0, Anchor::Middle, false, BLACK, &name);
         }
         // The corner that stands farthest to the left.
@@ -227,7 +233,10 @@ impl Eye {
             sheet.picture.text([x - 8.0, y + 4.5], WORDS - 1.0, Anchor::End, false, GREY, &text);
         }
         let name = if tone.is_bent() { "value (height by its logarithm)" } else { "value" };
-        sheet.picture.text([(top[0] - 60.0).max(28.0), top[1] - 12.0], WORDS, Anchor::Start, false, BLACK, name);
+        let at = [(top[0] - 60.0).max(28.0), top[1] - 14.0];
+        let area = [crate::report::picture::font::width(name, WORDS) + 8.0, WORDS + 6.0];
+        sheet.picture.rectangle([at[0] - 4.0, at[1] - WORDS], area, WHITE.with_opacity(215));
+        sheet.picture.text(at, WORDS, Anchor::Start, false, BLACK, name);
     }
 }
 

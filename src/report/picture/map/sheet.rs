@@ -113,7 +113,8 @@ impl Sheet {
             [x - 0.5 * wide, y - away - high],
             [x - 0.5 * wide, y + away],
         ];
-        let around = |[left, top]: [f32; 2]| Clip { from: [left - 3.0, top - 2.0], to: [left + wide + 3.0, top + high + 3.0] };
+        let around =
+            |[left, top]: [f32; 2]| Clip { from: [left - 3.0, top - 2.0], to: [left + wide + 3.0, top + high + 3.0] };
         let square = self.clip();
         let free = |area: &Clip| {
             let apart = |other: &Clip| (0..2).any(|i| area.to[i] < other.from[i] || other.to[i] < area.from[i]);
@@ -160,8 +161,11 @@ impl Sheet {
         let (mut last, mut said) = (f32::INFINITY, "");
         for (part, text) in marks {
             let y = top + height * (1.0 - *part as f32);
+            if said == text {
+                continue;
+            }
             self.picture.line(vec![[x + width, y], [x + width + 4.0, y]], GREY, 1.0, false);
-            if last - y > WORDS && said != text {
+            if last - y > WORDS {
                 said = text;
                 self.picture.text([x + width + 8.0, y + 0.36 * WORDS], WORDS - 1.0, Anchor::Start, false, GREY, text);
                 last = y;
