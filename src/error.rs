@@ -3,6 +3,7 @@
 use crate::features::FeatureError;
 use crate::fit::FitError;
 use crate::language::Diagnostic;
+use crate::map::MapError;
 use crate::random::StartsError;
 use crate::table::TableError;
 use std::path::PathBuf;
@@ -173,6 +174,19 @@ pub enum Error {
         /// The surface.
         surface: String,
     },
+    /// A hyperparameter that an optimizer does not have.
+    #[error("`{optimizer}` has no hyperparameter `{name}`{}", hint(.nearest))]
+    HyperUnknown {
+        /// The optimizer.
+        optimizer: String,
+        /// The name.
+        name: String,
+        /// The nearest that it has.
+        nearest: Option<String>,
+    },
+    /// A map that cannot be drawn.
+    #[error(transparent)]
+    Map(#[from] MapError),
     /// A hyperparameter whose value is not finite.
     #[error("hyperparameter `{name}` of `{optimizer}` is {value} at step {step}")]
     HyperNotFinite {
@@ -303,11 +317,14 @@ impl Error {
             | Error::Setting { .. }
             | Error::NothingToFind { .. }
             | Error::HyperNotFinite { .. }
+            | Error::HyperUnknown { .. }
             | Error::PrecisionOnGpu => 2,
             Error::TableWidth { .. } | Error::TableSize { .. } | Error::MatrixSize { .. } => 65,
             Error::ColumnLength { .. } => 65,
             Error::Starts(error) => starts_code(error),
             Error::Table(_) | Error::Features(_) => 65,
+            Error::Map(MapError::NothingFinite { .. }) => 65,
+            Error::Map(_) => 2,
             Error::Fit(error) if error.is_data() => 65,
             Error::Fit(_) => 2,
             Error::NoDevice { .. } | Error::Device { .. } => 69,

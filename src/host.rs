@@ -188,8 +188,8 @@ impl HostRun<'_> {
         for (value, hyper) in self.values.iter_mut().zip(self.hyper) {
             *value = match hyper {
                 HyperValue::Constant(v) => *v,
-                // A lane's own draw; nothing on the host depends on it.
-                HyperValue::Drawn { .. } => f64::NAN,
+                // A lane's own; nothing on the host depends on it.
+                HyperValue::Drawn { .. } | HyperValue::Given(_) => f64::NAN,
                 HyperValue::Schedule(s) => {
                     let inputs = crate::graph::Inputs { step, steps: self.steps, ..Default::default() };
                     crate::graph::evaluate::<f64>(&s.graph, &[s.node], &inputs)[0][0]

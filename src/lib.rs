@@ -33,6 +33,7 @@ pub mod host;
 pub mod kernel;
 pub mod language;
 pub mod linear;
+pub mod map;
 pub mod optimizer;
 mod outcome;
 mod plan;

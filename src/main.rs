@@ -31,6 +31,7 @@ fn act(command: &Command, terminal: &Terminal) -> Result<(), Failure> {
         Command::Minima(args) => cli::minima::act(args, terminal),
         Command::Fit(args) => cli::fit::act(args, terminal),
         Command::Survey(args) => cli::survey::act(args, terminal),
+        Command::Map(args) => cli::map::act(args, terminal),
         Command::Eval(args) => cli::eval::act(args, terminal),
         Command::List(args) => cli::list::act(args, terminal),
         Command::Show(args) => cli::show::act(args, terminal),

@@ -142,6 +142,8 @@ pub enum HyperValue {
         /// Upper end.
         hi: f64,
     },
+    /// Given for every restart: restart `r` takes entry `r` modulo their number.
+    Given(Arc<[f64]>),
 }
 
 /// A hyperparameter as a formula in the step.
@@ -163,6 +165,7 @@ impl HyperValue {
             HyperValue::Schedule(s) => s.text.clone(),
             HyperValue::Drawn { log: false, lo, hi } => format!("uniform({}, {})", number(*lo), number(*hi)),
             HyperValue::Drawn { log: true, lo, hi } => format!("log_uniform({}, {})", number(*lo), number(*hi)),
+            HyperValue::Given(values) => format!("one of {}", values.len()),
         }
     }
 }
@@ -182,7 +185,7 @@ pub struct HyperSlot {
     pub name: String,
     /// Its name in results: the plain one for the update rule, `stage.name` for a transform.
     pub label: String,
-    /// Whether it is drawn for every restart.
+    /// Whether it is drawn or given for every restart.
     pub drawn: bool,
 }
 

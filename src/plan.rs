@@ -86,6 +86,7 @@ pub struct PlanBuilder {
     points: bool,
     batch: Option<Minibatch>,
     quota: Quota,
+    hyper: Vec<(String, Arc<[f64]>)>,
 }
 
 /// Steps that see a few rows of the surface's table each: minibatches.
@@ -211,6 +212,23 @@ impl PlanBuilder {
         self
     }
 
+    /// Gives every restart its own value of a hyperparameter, in the place of what the optimizers' texts say: restart `r` takes entry
+    /// `r` modulo their number, rounded to f32. `label` is `lr`, or `stage.name` for a transform's.
+    ///
+    /// ```
+    /// use catchment::{Engine, Plan, Surface};
+    /// let plan = Plan::new(Surface::named("sphere", Some(1))?).optimizer("sgd").restarts(3).steps(100);
+    /// let plan = plan.hyper("lr", [0.1, 0.9, 1.1]).resolve()?;
+    /// let (_, batches) = Engine::cpu().collect(&plan)?;
+    /// let far: Vec<bool> = (0..3).map(|r| batches[0].x.at(r).abs() > 10.0).collect();
+    /// assert_eq!(far, [false, false, true]);
+    /// # Ok::<(), catchment::Error>(())
+    /// ```
+    pub fn hyper(mut self, label: impl Into<String>, values: impl Into<Arc<[f64]>>) -> Self {
+        self.hyper.push((label.into(), values.into()));
+        self
+    }
+
     /// Checks everything.
     ///
     /// # Errors
@@ -253,6 +271,9 @@ impl PlanBuilder {
         let mut all = Vec::new();
         for text in &texts {
             all.extend(configurations(text)?);
+        }
+        for configuration in &mut all {
+            self.give_hyper(configuration)?;
         }
         self.check_batch()?;
         let needs = StepNeeds {
@@ -306,6 +327,31 @@ impl PlanBuilder {
 }
 
 impl PlanBuilder {
+    /// Sets the hyperparameters that are given for every restart.
+    fn give_hyper(&self, configuration: &mut Configuration) -> Result<(), Error> {
+        for (label, values) in &self.hyper {
+            let Some(k) = configuration.chain.hyper.iter().position(|slot| slot.label == *label) else {
+                let known = configuration.chain.hyper.iter().map(|slot| slot.label.as_str());
+                let nearest = crate::language::nearest(label, known);
+                let optimizer = configuration.text.clone();
+                return Err(Error::HyperUnknown { optimizer, name: label.clone(), nearest });
+            };
+            if values.is_empty() {
+                let (name, expected) = ("the number of values of a hyperparameter", "at least 1");
+                return Err(Error::Setting { name, value: 0.0, expected });
+            }
+            if let Some(&value) = values.iter().find(|v| !(**v as f32).is_finite()) {
+                let optimizer = configuration.text.clone();
+                return Err(Error::HyperNotFinite { optimizer, name: label.clone(), value, step: 1 });
+            }
+            let mut chain = (*configuration.chain).clone();
+            chain.hyper[k].drawn = true;
+            configuration.chain = Arc::new(chain);
+            configuration.hyper[k] = HyperValue::Given(values.clone());
+        }
+        Ok(())
+    }
+
     fn check_quota(&self) -> Result<(), Error> {
         let zero = |name, expected| Err(Error::Setting { name, value: 0.0, expected });
         match self.quota {
@@ -389,6 +435,7 @@ impl Plan {
             points: true,
             batch: None,
             quota: Quota::default(),
+            hyper: Vec::new(),
         }
     }
 
@@ -531,10 +578,10 @@ impl Plan {
         Some(RowDraws { rows: table.rows, batch: batch.rows, replacement: batch.replacement })
     }
 
-    /// Hyperparameters drawn for a restart of a configuration, by slot; empty where none is drawn. Each is an `f32`.
+    /// Hyperparameters drawn or given for a restart of a configuration, by slot; empty where none is. Each is an `f32`.
     pub fn drawn(&self, configuration: usize, restart: u64) -> Vec<f64> {
         let hyper = &self.configurations[configuration].hyper;
-        if !hyper.iter().any(|h| matches!(h, HyperValue::Drawn { .. })) {
+        if !hyper.iter().any(|h| matches!(h, HyperValue::Drawn { .. } | HyperValue::Given(_))) {
             return Vec::new();
         }
         hyper
@@ -547,6 +594,7 @@ impl Plan {
                 HyperValue::Drawn { log: false, lo, hi } => {
                     crate::random::hyper_uniform(self.seed(), restart, slot as u32, lo, hi)
                 }
+                HyperValue::Given(ref values) => f64::from(values[(restart % values.len() as u64) as usize] as f32),
                 _ => f64::NAN,
             })
             .collect()

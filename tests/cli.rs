@@ -4,6 +4,8 @@
 mod documents;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/map.rs"]
+mod map;
 #[path = "cli/minima.rs"]
 mod minima;
 #[path = "cli/mistakes.rs"]

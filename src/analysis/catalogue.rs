@@ -29,6 +29,40 @@ pub(crate) enum Place {
     Lost,
 }
 
+/// Makes single points of a surface exact.
+pub(crate) struct Exact<'a> {
+    surface: &'a Surface,
+    derivatives: Derivatives,
+    scales: Scales,
+}
+
+impl<'a> Exact<'a> {
+    /// # Errors
+    /// As for compiling the surface and its directional derivative.
+    pub(crate) fn new(surface: &'a Surface) -> Result<Exact<'a>, Error> {
+        let derivatives = Derivatives::new(surface)?;
+        let scales = Scales::of(surface, &derivatives)?;
+        Ok(Exact { surface, derivatives, scales })
+    }
+
+    /// The critical point below `x`.
+    pub(crate) fn point(&self, x: &[f64]) -> CriticalPoint {
+        let goal = Goal::Minimum { held: false };
+        let Exact { surface, derivatives, scales } = self;
+        let polisher = Polisher { derivatives, surface, scales, goal };
+        let mut found = found(&polisher, x);
+        found.swap_remove(0)
+    }
+}
+
+/// Points made exact, row-major, and what they are.
+fn found(polisher: &Polisher<'_>, points: &[f64]) -> Vec<CriticalPoint> {
+    match polisher.derivatives.dim() <= FULL_DIM {
+        true => classify(polisher, polisher.polish(points)),
+        false => conjugate::polish(polisher, points),
+    }
+}
+
 /// All points so far.
 pub(crate) struct Catalogue<'a> {
     surface: &'a Surface,
@@ -106,12 +140,7 @@ impl<'a> Catalogue<'a> {
     pub(crate) fn add(&mut self, starts: &[f64]) -> Vec<Place> {
         let polisher =
             Polisher { derivatives: &self.derivatives, surface: self.surface, scales: &self.scales, goal: self.goal };
-        let n = self.derivatives.dim();
-        let found = if n <= FULL_DIM {
-            classify(&polisher, polisher.polish(starts))
-        } else {
-            conjugate::polish(&polisher, starts)
-        };
+        let found = found(&polisher, starts);
         found.into_iter().map(|point| self.place(point)).collect()
     }
 

@@ -13,6 +13,7 @@ mod polish;
 mod probe;
 mod stationary;
 
+pub(crate) use catalogue::Exact;
 pub use coverage::{Coverage, rarefaction};
 pub use critical::{CriticalPoint, Kind};
 pub use escape::{Escape, Escaped};

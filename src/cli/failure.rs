@@ -35,6 +35,12 @@ pub enum Failure {
     /// A sample without coordinates.
     #[error("{}: besides the values there is no column, so there are no points", path.display())]
     NoCoordinates { path: PathBuf },
+    /// An option of `map` that cannot be read.
+    #[error("{option} `{text}`: {problem}")]
+    MapText { option: &'static str, text: String, problem: &'static str },
+    /// An option of `map` for another kind of map.
+    #[error("{option} means nothing to `--what {what}`: leave it out, or choose another kind of map")]
+    MapOption { option: &'static str, what: &'static str },
     /// A file of points that does not hold points.
     #[error("{}{}: {source}", path.display(), line.map_or(String::new(), |l| format!(":{l}")))]
     Points { path: PathBuf, line: Option<usize>, source: StartsError },
@@ -79,6 +85,7 @@ impl Failure {
             Failure::Library(error) => error.exit_code(),
             Failure::Box { .. } | Failure::BoxCount { .. } | Failure::UnknownEntry { .. } => 2,
             Failure::StartsWithoutCount { .. } | Failure::SurveyOption { .. } => 2,
+            Failure::MapText { .. } | Failure::MapOption { .. } => 2,
             Failure::NoValues { .. } | Failure::NoCoordinates { .. } => 65,
             Failure::Fit(FitMistake::NotFinite { .. }) => 65,
             Failure::Fit(_) | Failure::OutputForm { .. } | Failure::OutputTwice { .. } => 2,

@@ -1,10 +1,11 @@
 //! The result files of a run, opened before the work and whole or absent afterwards.
 
 use super::{Failure, interrupt};
+use catchment::report::picture::{Picture, PictureFormat};
 use catchment::report::{Cells, Format, Layout, OutputFile, RowWriter, write_table};
 use catchment::survey::Piece;
 use catchment::{Event, Plan};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// A file that is open and empty.
@@ -120,4 +121,27 @@ pub fn record(plan: &Plan, device: &catchment::DeviceInfo) -> String {
         "optimizers": optimizers,
     })
     .to_string()
+}
+
+/// A picture's file, open before the work.
+pub struct Plot {
+    path: PathBuf,
+    file: OutputFile,
+    format: PictureFormat,
+}
+
+impl Plot {
+    /// Opens it; the form is the name's.
+    pub fn open(path: &Path, force: bool) -> Result<Plot, Failure> {
+        let format = PictureFormat::of(path);
+        let format = format.ok_or_else(|| Failure::OutputForm { path: path.to_owned(), forms: ".png or .svg" })?;
+        Ok(Plot { path: path.to_owned(), file: create(path, force)?, format })
+    }
+
+    /// Draws and completes it.
+    pub fn write(mut self, picture: &Picture) -> Result<(), Failure> {
+        let bytes = picture.bytes(self.format).map_err(std::io::Error::other);
+        let written = bytes.and_then(|bytes| self.file.write_all(&bytes));
+        written.and_then(|()| self.file.finish()).map_err(|error| Failure::output(&self.path, error))
+    }
 }

@@ -2,11 +2,12 @@
 
 use super::args::Count;
 use super::descent::DescentArgs;
-use super::{Failure, Terminal, files, interrupt};
+use super::files::{self, Plot};
+use super::{Failure, Terminal, interrupt};
 use catchment::analysis::Search;
 use catchment::random::Starts;
 use catchment::report::json::MinimaDocument;
-use catchment::report::{minima as words, summary};
+use catchment::report::{count, minima as words, picture, summary};
 use catchment::{Flow, Progress};
 use clap::Args;
 use std::path::PathBuf;
@@ -56,6 +57,9 @@ pub struct MinimaArgs {
     /// Write the points to a .csv or .parquet file
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     out: Option<PathBuf>,
+    /// Draw what was found into a .png or .svg file: points by restarts, values, shares, eigenvalues
+    #[arg(long, value_name = "FILE", help_heading = "Files")]
+    plot: Option<PathBuf>,
     /// Replace files that exist
     #[arg(long, help_heading = "Files")]
     force: bool,
@@ -66,6 +70,12 @@ pub fn act(args: &MinimaArgs, terminal: &Terminal) -> Result<(), Failure> {
     let began = Instant::now();
     let starts = args.descent.starts()?;
     let plan = args.descent.plan(args.restart_count(&starts)?, terminal, |plan, _| plan)?;
+    if let (Some(out), Some(plot)) = (&args.out, &args.plot)
+        && out == plot
+    {
+        return Err(Failure::OutputTwice { path: out.clone(), options: "--out and --plot" });
+    }
+    let plot = args.plot.as_ref().map(|path| Plot::open(path, args.force)).transpose()?;
     let out = args.out.as_ref().map(|path| files::open(path, args.force)).transpose()?;
     let engine = args.descent.device.open_for(&plan, terminal)?;
     if !terminal.json {
@@ -87,6 +97,11 @@ pub fn act(args: &MinimaArgs, terminal: &Terminal) -> Result<(), Failure> {
     let minima = minima?;
     if let Some(out) = out {
         out.write(&words::columns(&minima.points), &files::record(&plan, &engine.device()))?;
+    }
+    if let Some(plot) = plot {
+        let names: Vec<&str> = plan.configurations().iter().map(|c| c.text.as_str()).collect();
+        let how = format!("{} restarts by {}", count(minima.restarts), names.join(", "));
+        plot.write(&picture::minima(&summary::surface(plan.surface()), &how, &minima))?;
     }
     let total = began.elapsed().as_secs_f64();
     if terminal.json {

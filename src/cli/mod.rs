@@ -11,6 +11,7 @@ pub mod fit;
 pub mod generate;
 pub mod interrupt;
 pub mod list;
+pub mod map;
 pub mod minima;
 mod points;
 pub mod run;
@@ -50,6 +51,7 @@ Examples:
   catchment minima himmelblau -n 1000 -o 'adam(lr=0.05)'          the set of minima
   catchment fit --data decay.csv --y y --model 'a*exp(-k*t)' --box 'a=0:10,k=1e-3:10:log'
   catchment survey rastrigin -d 5                                 what a surface is like
+  catchment map himmelblau --what basins --out basins.png         where each start goes, as a picture
   catchment list surfaces                                         what there is
   catchment show rosenbrock                                       a formula and its minima
 
@@ -66,6 +68,8 @@ pub enum Command {
     Fit(Box<fit::FitArgs>),
     /// What a surface is like: values, slopes, curvature, ruggedness, landscape features; or random matrices
     Survey(Box<survey::SurveyArgs>),
+    /// Draw a surface, its basins of attraction, the ways of descents, or where learning rates converge
+    Map(Box<map::MapArgs>),
     /// Values, gradients and Hessians at the points of a file
     Eval(eval::EvalArgs),
     /// The surfaces, optimizers or devices that there are

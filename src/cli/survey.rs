@@ -1,17 +1,16 @@
 //! `catchment survey`: what a surface is like, or a sample, or random matrices.
 
 use super::args::{Count, DeviceArgs, SurfaceArgs};
-use super::files::{self, Opened, Sink};
+use super::files::{self, Opened, Plot, Sink};
 use super::stationary::StationaryArgs;
 use super::{Failure, Terminal, interrupt};
 use catchment::features::{self, Features, Sample};
 use catchment::random::Starts;
-use catchment::report::picture::{self, Picture, PictureFormat};
-use catchment::report::{Cells, Layout, OutputFile, count, json, minima as critical, summary, survey as words};
+use catchment::report::picture;
+use catchment::report::{Cells, Layout, count, json, minima as critical, summary, survey as words};
 use catchment::survey::{Event, Settings, Surveyed, WalkSettings, goe, survey};
 use catchment::{DeviceInfo, Error, Flow, Surface, Table};
 use clap::Args;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -371,25 +370,4 @@ fn read_sample(path: &Path) -> Result<Sample, Failure> {
     let x = (0..table.rows()).flat_map(|row| columns.iter().map(move |c| c[row])).collect();
     let y = table.numbers(y).map_err(Error::from)?.to_vec();
     Ok(Sample::new(columns.len(), x, y).map_err(Error::from)?)
-}
-
-/// A picture's file, open before the work.
-struct Plot {
-    path: PathBuf,
-    file: OutputFile,
-    format: PictureFormat,
-}
-
-impl Plot {
-    fn open(path: &Path, force: bool) -> Result<Plot, Failure> {
-        let format = PictureFormat::of(path);
-        let format = format.ok_or_else(|| Failure::OutputForm { path: path.to_owned(), forms: ".png or .svg" })?;
-        Ok(Plot { path: path.to_owned(), file: files::create(path, force)?, format })
-    }
-
-    fn write(mut self, picture: &Picture) -> Result<(), Failure> {
-        let bytes = picture.bytes(self.format).map_err(std::io::Error::other);
-        let written = bytes.and_then(|bytes| self.file.write_all(&bytes));
-        written.and_then(|()| self.file.finish()).map_err(|error| Failure::output(&self.path, error))
-    }
 }

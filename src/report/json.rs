@@ -10,10 +10,12 @@
 //! ```
 
 mod fit;
+mod map;
 mod minima;
 mod survey;
 
 pub use fit::{Fit, FitGroup, FitGroups, FitParameter, FitSolution, FitTiming};
+pub use map::{Map, MapAxis, MapBasin, MapRange, MapTiming, MapWay};
 pub use minima::{CoverageDocument, CriticalRow, MinimaDocument};
 pub use survey::{PointFeatures, RandomMatrices, Survey};
 

@@ -24,7 +24,9 @@ pub fn plot(panel: &Panel, columns: usize, rows: usize, color: bool) -> String {
     for series in &shown {
         match series.mark {
             Mark::Points { .. } => canvas.points(series, many),
-            Mark::Line { .. } | Mark::Bars => canvas.line(series, many),
+            Mark::Line { .. } => canvas.line(series, many),
+            // Areas have no edge that characters could show.
+            Mark::Bars { .. } | Mark::Band { .. } => {}
         }
     }
     for series in panel.series.iter().filter(|s| !s.counts && s.name == "observed = fitted") {

@@ -2,7 +2,7 @@
 
 use super::number::{count, number, percent, seconds};
 use super::table::{Align, Table};
-use crate::survey::{Curvature, FLAT, Settings, Surveyed, Walks, goe};
+use crate::survey::{Curvature, FLAT, Surveyed, Walks, goe};
 use crate::{Quantiles, Surface, wilson};
 
 /// Rows of a law that are shown at most, unless all are asked for.

@@ -4,7 +4,7 @@ use super::output;
 use std::path::Path;
 
 /// Runs, and gives what was said; panics where it was not said well.
-pub fn mistake(code: i32, args: &[&str]) -> String {
+pub(super) fn mistake(code: i32, args: &[&str]) -> String {
     let output = output(args);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let shown: Vec<String> = args.iter().map(|a| a.chars().take(80).collect()).collect();

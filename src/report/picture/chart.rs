@@ -1,5 +1,6 @@
 //! Charts: panels one above the other over a common x axis, with series of points and lines in them.
 
+use super::clip::Clip;
 use super::color::{BLACK, GREY, PALE};
 use super::{Anchor, Axis, Color, Picture, Scale, font};
 
@@ -15,7 +16,7 @@ pub struct Series {
     pub(crate) counts: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Mark {
     Points {
         radius: f32,
@@ -24,8 +25,14 @@ pub(crate) enum Mark {
         width: f32,
         dash: bool,
     },
-    /// From 0 up to y, from each x to the next.
-    Bars,
+    /// From 0 up; one edge more than bars.
+    Bars {
+        edges: Vec<f64>,
+    },
+    /// From `low` up to `y`.
+    Band {
+        low: Vec<f64>,
+    },
 }
 
 impl Series {
@@ -55,11 +62,33 @@ impl Series {
         Series { name: name.to_owned(), x: x.to_vec(), y: y.to_vec(), color, mark, counts: true }
     }
 
-    /// A histogram: bar `i` stands on 0, is `heights[i]` high and reaches from `edges[i]` to the next edge.
+    /// Bars from 0 up to each of `heights`; bar `i` stands between `edges[i]` and `edges[i + 1]`.
     pub fn bars(name: &str, edges: &[f64], heights: &[f64], color: Color) -> Series {
-        // The last edge ends a bar and begins none: its height 0 also makes the axis begin there.
-        let y = heights.iter().copied().chain([0.0]).collect();
-        Series { name: name.to_owned(), x: edges.to_vec(), y, color, mark: Mark::Bars, counts: true }
+        let mark = Mark::Bars { edges: edges.to_vec() };
+        Series { name: name.to_owned(), x: edges.to_vec(), y: heights.to_vec(), color, mark, counts: true }
+    }
+
+    /// The area between two lines over `x`, see-through.
+    pub fn band(name: &str, x: &[f64], low: &[f64], high: &[f64], color: Color) -> Series {
+        let mark = Mark::Band { low: low.to_vec() };
+        Series {
+            name: name.to_owned(),
+            x: x.to_vec(),
+            y: high.to_vec(),
+            color: color.with_opacity(60),
+            mark,
+            counts: true,
+        }
+    }
+
+    /// All numbers that the y axis is to hold.
+    fn heights(&self) -> impl Iterator<Item = f64> + '_ {
+        let (zero, low) = match &self.mark {
+            Mark::Bars { .. } => (Some(0.0), &[][..]),
+            Mark::Band { low } => (None, &low[..]),
+            _ => (None, &[][..]),
+        };
+        self.y.iter().chain(low).copied().chain(zero)
     }
 
     /// Dashed, where it is a line.
@@ -111,7 +140,13 @@ impl Panel {
 
     pub(crate) fn y_axis(&self) -> Axis {
         let counted = self.series.iter().filter(|s| s.counts);
-        Axis::around(counted.flat_map(|s| s.y.iter().copied()), self.y_scale, 0.06)
+        let bars = self.y_scale == Scale::Linear && self.series.iter().any(|s| matches!(s.mark, Mark::Bars { .. }));
+        let axis = Axis::around(counted.flat_map(Series::heights), self.y_scale, 0.06);
+        // Bars stand on the axis.
+        if bars && axis.lo < 0.0 && self.series.iter().all(|s| s.heights().all(|v| v.is_nan() || v >= 0.0)) {
+            return Axis { lo: 0.0, ..axis };
+        }
+        axis
     }
 }
 
@@ -198,13 +233,15 @@ impl Chart {
             }
             let middle = y - 0.35 * WORDS;
             match series.mark {
+                Mark::Bars { .. } | Mark::Band { .. } => {
+                    picture.rectangle([x + 4.0, middle - 5.0], [20.0, 10.0], series.color);
+                }
                 Mark::Points { radius } => {
                     picture.dots([[x + 13.0, middle]], radius.max(2.5), series.color.with_opacity(255));
                 }
                 Mark::Line { width, dash } => {
                     picture.line(vec![[x, middle], [x + 26.0, middle]], series.color, width, dash);
                 }
-                Mark::Bars => picture.rectangle([x, middle - 5.0], [26.0, 10.0], series.color.with_opacity(150)),
             }
             picture.text([x + 34.0, y], WORDS, Anchor::Start, false, BLACK, &name);
             x += wide;
@@ -214,7 +251,7 @@ impl Chart {
 }
 
 /// The begin of a text that has room.
-fn fitted(text: &str, size: f32, room: f32) -> String {
+pub(super) fn fitted(text: &str, size: f32, room: f32) -> String {
     if font::width(text, size) <= room {
         return text.to_owned();
     }
@@ -291,56 +328,38 @@ impl Frame {
                 };
                 picture.dots(pairs.filter(inside).map(|(&x, &y)| self.at(x, y)), radius, series.color);
             }
-            Mark::Bars => {
-                for (edges, &height) in series.x.windows(2).zip(&series.y) {
-                    let ([left, base], [right, top]) = (self.at(edges[0], 0.0), self.at(edges[1], height));
-                    let (top, base) = (top.max(self.top), base.min(self.bottom));
-                    if right > left && base > top {
-                        // A hair of white between bars.
-                        let wide = (right - left - 0.6).max(0.4);
-                        picture.rectangle([left, top], [wide, base - top], series.color.with_opacity(150));
-                    }
+            Mark::Line { width, dash } => {
+                let places = pairs.map(|(&x, &y)| (x.is_finite() && y.is_finite()).then(|| self.at(x, y)));
+                for run in self.clip().line(places) {
+                    picture.line(run, series.color, width, dash);
                 }
             }
-            Mark::Line { width, dash } => {
-                let mut run: Vec<[f32; 2]> = Vec::new();
-                let mut before: Option<[f32; 2]> = None;
-                for (&x, &y) in pairs {
-                    let here = (x.is_finite() && y.is_finite()).then(|| self.at(x, y));
-                    let part = before.zip(here).and_then(|(a, b)| self.cut(a, b));
-                    match part {
-                        Some([a, b]) if run.last() == Some(&a) => run.push(b),
-                        Some([a, b]) => {
-                            picture.line(std::mem::replace(&mut run, vec![a, b]), series.color, width, dash);
-                        }
-                        None => picture.line(std::mem::take(&mut run), series.color, width, dash),
-                    }
-                    before = here;
+            Mark::Bars { ref edges } => {
+                for (edges, &height) in edges.windows(2).zip(&series.y).filter(|(_, height)| height.is_finite()) {
+                    let ([left, top], [right, bottom]) =
+                        (self.at(edges[0], height), self.at(edges[1], self.y.lo.max(0.0)));
+                    let gap = if right - left > 6.0 { 1.0 } else { 0.0 };
+                    picture.rectangle(
+                        [left, top],
+                        [(right - left - gap).max(0.5), (bottom - top).max(0.0)],
+                        series.color,
+                    );
                 }
-                picture.line(run, series.color, width, dash);
+            }
+            Mark::Band { ref low } => {
+                let places: Vec<(usize, [f32; 2])> = pairs
+                    .enumerate()
+                    .filter(|(i, (x, y))| x.is_finite() && y.is_finite() && low.get(*i).is_some_and(|v| v.is_finite()))
+                    .map(|(i, (&x, &y))| (i, self.at(x, y)))
+                    .collect();
+                let below = places.iter().rev().map(|&(i, _)| self.at(series.x[i], low[i]));
+                let inside = |[x, y]: [f32; 2]| [x.clamp(self.left, self.right), y.clamp(self.top, self.bottom)];
+                picture.polygon(places.iter().map(|p| p.1).chain(below).map(inside).collect(), series.color);
             }
         }
     }
 
-    /// The part of a segment inside the frame (Liang & Barsky 1984).
-    fn cut(&self, a: [f32; 2], b: [f32; 2]) -> Option<[[f32; 2]; 2]> {
-        let (mut from, mut to) = (0f32, 1f32);
-        let step = [b[0] - a[0], b[1] - a[1]];
-        for (i, (lo, hi)) in [(self.left, self.right), (self.top, self.bottom)].into_iter().enumerate() {
-            if step[i] == 0.0 {
-                if a[i] < lo || a[i] > hi {
-                    return None;
-                }
-                continue;
-            }
-            let (near, far) = ((lo - a[i]) / step[i], (hi - a[i]) / step[i]);
-            (from, to) = (from.max(near.min(far)), to.min(near.max(far)));
-        }
-        let at = |t: f32| match t {
-            0.0 => a,
-            1.0 => b,
-            t => [a[0] + t * step[0], a[1] + t * step[1]],
-        };
-        (from < to).then(|| [at(from), at(to)])
+    fn clip(&self) -> Clip {
+        Clip { from: [self.left, self.top], to: [self.right, self.bottom] }
     }
 }

@@ -26,9 +26,9 @@ fn moved(shape: &Shape, by: [f32; 2]) -> Shape {
     let to = |p: &[f32; 2]| [p[0] + by[0], p[1] + by[1]];
     let mut shape = shape.clone();
     match &mut shape {
-        Shape::Line { points, .. } => points.iter_mut().for_each(|p| *p = to(p)),
+        Shape::Line { points, .. } | Shape::Polygon { points, .. } => points.iter_mut().for_each(|p| *p = to(p)),
         Shape::Dots { at, .. } => at.iter_mut().for_each(|p| *p = to(p)),
-        Shape::Box { at, .. } | Shape::Text { at, .. } => *at = to(at),
+        Shape::Box { at, .. } | Shape::Text { at, .. } | Shape::Image { at, .. } => *at = to(at),
     }
     shape
 }

@@ -1,4 +1,4 @@
-//! Pictures: lines, dots, boxes and words at places, written as SVG or PNG without any font of the system.
+//! Pictures: lines, dots, areas, images and words at places, written as SVG or PNG without any font of the system.
 //!
 //! ```
 //! use catchment::report::picture::{Chart, Panel, Series, color};
@@ -10,11 +10,17 @@
 
 mod axis;
 mod chart;
+mod clip;
 pub mod color;
+pub mod colormap;
 mod fit;
 mod font;
 mod grid;
+pub mod map;
+mod minima;
+pub mod plots;
 mod png;
+mod raster;
 mod survey;
 mod svg;
 
@@ -24,6 +30,8 @@ pub use chart::{Chart, Panel, Series};
 pub use color::Color;
 pub use fit::FitView;
 pub use grid::grid;
+pub use minima::minima;
+pub use raster::Raster;
 pub use survey::{spectra, survey};
 
 use std::path::Path;
@@ -86,6 +94,8 @@ pub(crate) enum Shape {
     Dots { at: Vec<[f32; 2]>, radius: f32, color: Color },
     Box { at: [f32; 2], size: [f32; 2], color: Color },
     Text { at: [f32; 2], size: f32, anchor: Anchor, upward: bool, color: Color, text: String },
+    Polygon { points: Vec<[f32; 2]>, color: Color },
+    Image { at: [f32; 2], size: [f32; 2], raster: Raster },
 }
 
 /// A picture: shapes, the later above the earlier, on white.
@@ -94,12 +104,24 @@ pub struct Picture {
     pub(crate) width: f32,
     pub(crate) height: f32,
     pub(crate) shapes: Vec<Shape>,
+    scale: f32,
 }
 
 impl Picture {
     /// An empty picture of this size in units; a unit is a pixel of SVG.
     pub fn new(width: f32, height: f32) -> Picture {
-        Picture { width, height, shapes: Vec::new() }
+        Picture { width, height, shapes: Vec::new(), scale: 2.0 }
+    }
+
+    /// With another number of pixels a unit in PNG files than 2.
+    pub fn with_scale(mut self, scale: f32) -> Picture {
+        self.scale = scale;
+        self
+    }
+
+    /// Pixels a unit in PNG files.
+    pub fn scale(&self) -> f32 {
+        self.scale
     }
 
     /// A line through all points, where there are two at least.
@@ -124,6 +146,18 @@ impl Picture {
         self.shapes.push(Shape::Box { at, size, color });
     }
 
+    /// A filled area within a closed line through all points, where there are three at least.
+    pub fn polygon(&mut self, points: Vec<[f32; 2]>, color: Color) {
+        if points.len() > 2 {
+            self.shapes.push(Shape::Polygon { points, color });
+        }
+    }
+
+    /// An image, stretched over a box. Where a pixel of the file is as large as one of the image, it is copied as it is.
+    pub fn image(&mut self, at: [f32; 2], size: [f32; 2], raster: Raster) {
+        self.shapes.push(Shape::Image { at, size, raster });
+    }
+
     /// A line of text, its baseline at `at`; `upward` turns it by a quarter.
     pub fn text(&mut self, at: [f32; 2], size: f32, anchor: Anchor, upward: bool, color: Color, text: &str) {
         let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -145,13 +179,13 @@ impl Picture {
         png::pixels(self, scale)?.encode_png().map_err(|e| PictureError::Encode { source: e.into() })
     }
 
-    /// The bytes of a file; PNG at two pixels a unit.
+    /// The bytes of a file; PNG at [`Picture::scale`] pixels a unit.
     ///
     /// # Errors
     /// As for [`Picture::png`].
     pub fn bytes(&self, format: PictureFormat) -> Result<Vec<u8>, PictureError> {
         match format {
-            PictureFormat::Png => self.png(2.0),
+            PictureFormat::Png => self.png(self.scale),
             PictureFormat::Svg => Ok(self.svg().into_bytes()),
         }
     }

@@ -1,6 +1,8 @@
 //! Pictures as SVG: words stay words, in the viewer's font where it has not ours.
 
 use super::{Anchor, Color, Picture, Shape};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write;
 
 /// The document.
@@ -40,6 +42,23 @@ fn write(out: &mut String, shape: &Shape) -> std::fmt::Result {
             let fill = paint("fill", *color);
             let [x, y, width, height] = [x, y, width, height].map(|v| short(*v));
             writeln!(out, "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" {fill}/>")
+        }
+        Shape::Polygon { points, color } => {
+            out.push_str("<polygon points=\"");
+            for [x, y] in points {
+                write!(out, "{} {} ", short(*x), short(*y))?;
+            }
+            writeln!(out, "\" {}/>", paint("fill", *color))
+        }
+        Shape::Image { at: [x, y], size: [width, height], raster } => {
+            let [x, y, width, height] = [x, y, width, height].map(|v| short(*v));
+            write!(
+                out,
+                "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" preserveAspectRatio=\"none\""
+            )?;
+            // An image that cannot be packed has no pixels.
+            let data = super::png::packed(raster).map(|bytes| STANDARD.encode(bytes)).unwrap_or_default();
+            writeln!(out, " image-rendering=\"auto\" href=\"data:image/png;base64,{data}\"/>")
         }
         Shape::Text { at: [x, y], size, anchor, upward, color, text } => {
             let anchor = match anchor {
