@@ -25,7 +25,7 @@ impl Histogram {
         let log = q.min > 0.0 && q.max > WIDE * q.q05;
         let (lo, hi) = if log { (q.min.ln(), q.max.ln()) } else { (q.min, q.max) };
         // All numbers alike stand in the middle of a bin of some width.
-        let room = if hi > lo { 0.0 } else { 0.5 * lo.abs().max(1e-300).min(1.0) };
+        let room = if hi > lo { 0.0 } else { 0.5 * lo.abs().clamp(1e-300, 1.0) };
         let (lo, hi) = (lo - room, hi + room);
         let edge = |i: usize| {
             // Halves, because the whole range may be beyond the largest number.
