@@ -47,9 +47,9 @@ fn errors(sample: &Sample, low: &[bool]) -> [f64; 2] {
         };
         let line = linear(&classes);
         sums[0] += wrong(&|x| line(x) > 0.0);
-        sums[1] += match quadratic(&classes) {
-            Some(scores) => wrong(&|x| scores[1](x) > scores[0](x)),
-            None => f64::NAN,
+        sums[1] += match [Density::of(&classes[0]), Density::of(&classes[1])] {
+            [Some(high), Some(low)] => wrong(&|x| low.score(x) > high.score(x)),
+            _ => f64::NAN,
         };
     }
     sums.map(|sum| sum / FOLDS as f64)
@@ -132,32 +132,34 @@ fn linear(classes: &[Class; 2]) -> impl Fn(&[f64]) -> f64 + use<> {
     move |x| prior + w.iter().zip(x).zip(&middle).map(|((w, x), m)| w * (x - m)).sum::<f64>()
 }
 
-/// The logarithm of each class's density times its prior, but for a constant; nothing where a class is flat.
-fn quadratic(classes: &[Class; 2]) -> Option<[Box<dyn Fn(&[f64]) -> f64 + '_>; 2]> {
-    let [a, b] = classes;
-    let score = |class: &'_ Class| {
+/// A class's normal density times its prior.
+struct Density<'a> {
+    mean: &'a [f64],
+    /// Variances along the principal axes, which stand row by row.
+    variances: Vec<f64>,
+    axes: Vec<f64>,
+    level: f64,
+}
+
+impl Density<'_> {
+    /// Nothing where the class does not span all directions.
+    fn of(class: &Class) -> Option<Density<'_>> {
         let n = class.mean.len();
         let covariance: Vec<f64> = class.scatter.iter().map(|s| s / (class.count - 1.0)).collect();
-        let (values, vectors) = symmetric_eigen(n, &covariance);
-        let largest = values[n - 1];
-        if !(values[0] > 1e-14 * n as f64 * largest) {
+        let (variances, axes) = symmetric_eigen(n, &covariance);
+        if !(variances[0] > 1e-14 * n as f64 * variances[n - 1]) {
             return None;
         }
-        let size: f64 = values.iter().map(|v| v.ln()).sum();
-        Some((values, vectors, class.count.ln() - 0.5 * size))
-    };
-    let ready = |class: &Class| {
-        let (values, vectors, level) = score(class)?;
-        let mean = class.mean.clone();
-        let n = mean.len();
-        let density: Box<dyn Fn(&[f64]) -> f64> = Box::new(move |x: &[f64]| {
-            let along = |v: &[f64]| v.iter().zip(x).zip(&mean).map(|((v, x), m)| v * (x - m)).sum::<f64>();
-            let far: f64 = values.iter().zip(vectors.chunks_exact(n)).map(|(value, v)| along(v).powi(2) / value).sum();
-            level - 0.5 * far
-        });
-        Some(density)
-    };
-    Some([ready(a)?, ready(b)?])
+        let size: f64 = variances.iter().map(|v| v.ln()).sum();
+        Some(Density { mean: &class.mean, variances, axes, level: class.count.ln() - 0.5 * size })
+    }
+
+    /// The logarithm, but for a constant that all classes share.
+    fn score(&self, x: &[f64]) -> f64 {
+        let along = |axis: &[f64]| axis.iter().zip(x).zip(self.mean).map(|((a, x), m)| a * (x - m)).sum::<f64>();
+        let axes = self.axes.chunks_exact(self.mean.len());
+        self.level - 0.5 * self.variances.iter().zip(axes).map(|(v, axis)| along(axis).powi(2) / v).sum::<f64>()
+    }
 }
 
 #[cfg(test)]

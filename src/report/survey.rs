@@ -126,12 +126,12 @@ fn conclusion(found: &Surveyed, dim: u32) -> String {
         None => "Values along walks have no correlation length".to_owned(),
     };
     let bent = found.curvature.as_ref().filter(|c| c.points > 0).map(|c| {
-        let positive = c.index[0] as f64 / c.points as f64;
-        let saddles = 1.0 - positive - c.index[dim as usize] as f64 / c.points as f64;
+        let none = c.index[0] as f64 / c.points as f64;
+        let some = 1.0 - none - c.index[dim as usize] as f64 / c.points as f64;
         format!(
-            "; it bends up in every direction at {} of the points, both ways at {}",
-            share(positive),
-            share(saddles.max(0.0))
+            "; no direction bends down at {} of the points, some but not all at {}",
+            share(none),
+            share(some.max(0.0))
         )
     });
     format!("{length}{}.", bent.unwrap_or_default())

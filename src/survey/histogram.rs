@@ -25,8 +25,12 @@ impl Histogram {
         let log = q.min > 0.0 && q.max > WIDE * q.q05;
         let (lo, hi) = if log { (q.min.ln(), q.max.ln()) } else { (q.min, q.max) };
         // All numbers alike stand in the middle of a bin of some width.
-        let room = if hi > lo { 0.0 } else { 0.5 * lo.abs().max(1e-300).min(1.0) };
-        let (lo, hi) = (lo - room, hi + room);
+        let room = match lo.abs() {
+            _ if hi > lo => 0.0,
+            0.0 => 0.5,
+            size => 0.5 * size.min(1e308),
+        };
+        let (lo, hi) = ((lo - room).max(f64::MIN), (hi + room).min(f64::MAX));
         let edge = |i: usize| {
             // Halves, because the whole range may be beyond the largest number.
             let t = i as f64 / BINS as f64;
