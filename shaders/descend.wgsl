@@ -1,8 +1,9 @@
 // Descends: `params.steps` steps of ABREAST restarts an invocation, nothing in memory between them.
 //
 // An invocation takes its restarts from the list of those that were running when it was written, 64 apart. The generated
-// parts take the places of the `//@` lines: `enter` loads restarts, `steady` the host scalars that are the same at every step,
-// `turns` makes the steps (src/gpu/descent.rs, where `turns` says how many stand in one turn of a loop), `leave` stores.
+// parts take the places of the `//@` lines: `enter` loads restarts, `steady` and `host` the host scalars that are the same at
+// every step and those that are not, `step` makes a step of each and says whether it stands, `leave` stores. A step stands here
+// once: of two copies a compiler may contract one otherwise than the other, and a step's bits would depend on its dispatch.
 
 @compute @workgroup_size(64)
 fn descend(
@@ -16,6 +17,10 @@ fn descend(
     }
     //@ enter
     //@ steady
-    //@ turns
+    for (var k = 0u; k < params.steps; k++) {
+        let step = params.step + k + 1u;
+        //@ host
+        //@ step
+    }
     //@ leave
 }

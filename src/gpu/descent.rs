@@ -103,12 +103,10 @@ pub(super) fn descent(plan: &Plan, program: &Program, numbers: &[usize], target:
     } else if restarts[0].freezes {
         code.push_str("if (!running) {\n    break;\n}\n");
     }
-    let unrolled = if layout == Layout::Straight && !restarts[0].freezes { unrolled(kernel.weight()) } else { 1 };
     let parts = [
         ("enter", all(&|r| r.enter())),
         ("steady", hosts(false)),
         ("host", hosts(true)),
-        ("turns", turns(&hosts(true), &code, unrolled)),
         ("step", code),
         ("leave", all(&|r| r.leave())),
     ];
@@ -147,32 +145,6 @@ pub(super) fn descent(plan: &Plan, program: &Program, numbers: &[usize], target:
     let extra_rows = extra_rows(&spread, &kernel);
     let double = spread.home(Array::X) == Home::Stored;
     Ok(Shader { text, layout, tables, extra_rows, turns: spread.turns, abreast, packing, double })
-}
-
-/// How many steps of this weight stand in one turn of the loop over steps. Measured on an H100, Rosenbrock's function in two
-/// dimensions by sgd: 2.8e12 coordinate steps a second one by one, 3.2e12 by fours.
-fn unrolled(weight: usize) -> u32 {
-    match weight {
-        0..=64 => 4,
-        65..=128 => 2,
-        _ => 1,
-    }
-}
-
-/// The loop over a dispatch's steps, and one over those that are left where several stand in a turn.
-fn turns(host: &str, step: &str, unrolled: u32) -> String {
-    let indented = |text: &str, by: usize| text.lines().map(|line| format!("{:by$}{line}\n", "")).collect::<String>();
-    let one = format!("let step = params.step + k + 1u;\n{host}{step}");
-    if unrolled == 1 {
-        return format!("for (var k = 0u; k < params.steps; k++) {{\n{}}}\n", indented(&one, 4));
-    }
-    let mut text = format!("var done = 0u;\nfor (; done + {unrolled}u <= params.steps; done += {unrolled}u) {{\n");
-    for k in 0..unrolled {
-        let _ = write!(text, "    {{\n        let k = done + {k}u;\n{}    }}\n", indented(&one, 8));
-    }
-    // A step that does not stand has left the loop with its reason.
-    text.push_str("}\nif (code == RUNNING) {\n    for (; done < params.steps; done++) {\n        let k = done;\n");
-    text + &indented(&one, 8) + "    }\n}\n"
 }
 
 impl Restart<'_> {

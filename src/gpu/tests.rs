@@ -233,8 +233,7 @@ fn restarts_that_have_ended_are_not_dispatched() {
     assert!(dispatched as f64 <= 1.2 * taken as f64, "{dispatched} steps dispatched for {taken}");
 }
 
-/// Shaders for hardware tell a blow-up by an alarm, and make several small steps a turn; shaders for the software rasterizer compare
-/// every magnitude. Both must leave the same restart at the same step for the same reason.
+/// Shaders for hardware tell a blow-up by an alarm; shaders for the software rasterizer compare every magnitude. Both must leave the same restart at the same step for the same reason.
 #[test]
 fn alarms_ring_where_magnitudes_say_so() {
     let engines = [true, false].map(|hardware| {

@@ -1,7 +1,7 @@
 //! The picture of a set of minima: how many different ones so many restarts find, where restarts ended by value, how the share of a
 //! basin goes with its depth, and the curvatures.
 
-use super::color::{BLUE, GREEN, PURPLE};
+use super::color::{GREEN, PURPLE};
 use super::{Chart, Panel, Picture, Scale, Series, grid, plots};
 use crate::analysis::{Minima, Reached, rarefaction};
 use crate::report::count;
