@@ -179,12 +179,12 @@ pub fn act(args: &MapArgs, terminal: &Terminal) -> Result<(), Failure> {
     let mut drawn = Work { args, request: &request, surface: &surface, engine: &engine, bar: &bar, began }.draw()?;
     bar.finish_and_clear();
     interrupt::check()?;
-    let drawing = Instant::now();
     let bytes = drawn.picture.bytes(format).map_err(std::io::Error::other);
     let written = bytes.and_then(|bytes| file.write_all(&bytes)).and_then(|()| file.finish());
     written.map_err(|error| Failure::output(&args.out, error))?;
-    drawn.document.timing.draw_s += drawing.elapsed().as_secs_f64();
-    drawn.document.timing.total_s = began.elapsed().as_secs_f64();
+    let timing = &mut drawn.document.timing;
+    timing.total_s = began.elapsed().as_secs_f64();
+    timing.draw_s = timing.total_s - timing.run_s;
     if terminal.json {
         return terminal.document(&drawn.document);
     }
@@ -222,7 +222,7 @@ impl Work<'_> {
     /// Contours or a relief of a plane.
     fn field(&self, plane: &Plane, mut places: Vec<Place>, watch: &mut Watch<'_>) -> Result<Drawn, Failure> {
         let (field, mut tone) = self.values(plane, watch)?;
-        let drawing = Instant::now();
+        let run = self.began.elapsed().as_secs_f64();
         let relief = self.args.what == What::Surface3d;
         if relief {
             tone = Tone::gentle(field.values.iter().copied());
@@ -250,8 +250,7 @@ impl Work<'_> {
         let mut document = self.document(&[&plane.x, &plane.y], &self.engine.device());
         document.value = Some(MapRange { min: tone.lo, max: tone.hi });
         document.undefined = Some(field.undefined());
-        document.timing.draw_s = drawing.elapsed().as_secs_f64();
-        document.timing.run_s = (drawing - self.began).as_secs_f64();
+        document.timing.run_s = run;
         let details = words::field(&field, &tone);
         Ok(Drawn { picture, what: self.what(kind, &document), document, details })
     }

@@ -111,7 +111,7 @@ pub struct MapWay {
 /// How long a map took.
 #[derive(Clone, Debug, Derive)]
 pub struct MapTiming {
-    /// Evaluating and descending, seconds.
+    /// From the command's begin until all is evaluated, seconds.
     pub run_s: f64,
     /// Drawing and writing, seconds.
     pub draw_s: f64,

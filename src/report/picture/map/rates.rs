@@ -25,8 +25,8 @@ pub fn rates(words: &Words, map: &RateMap) -> Picture {
     let all = map.fate.len() as f64;
     let mut y = sheet.top + 10.0;
     let height = (0.5 * (sheet.side - 150.0)).clamp(40.0, 170.0);
-    let kinds: [(&str, fn(f64) -> Color); 2] = [("converged", converging), ("ran away", diverging)];
-    for (k, (name, color)) in kinds.into_iter().enumerate() {
+    let colors: [fn(f64) -> Color; 2] = [converging, diverging];
+    for (k, (name, color)) in ["converged", "ran away"].into_iter().zip(colors).enumerate() {
         sheet.words(y, BLACK, &format!("{name}: {}", percent(map.counts[k] as f64 / all)));
         sheet.words(y + 15.0, GREY, "steps until it was known");
         let marks: Vec<(f64, String)> =

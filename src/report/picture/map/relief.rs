@@ -191,23 +191,16 @@ impl Eye {
             let span: &Span = if along_x { &plane.x } else { &plane.y };
             let fixed = if along_x { near[1] } else { near[0] };
             let outward = if fixed < 0.5 { -1.0 } else { 1.0 };
-            let at = |t: f64, out: f64| {
+            let at = |sheet: &Sheet, t: f64, out: f64| {
                 let side = fixed + outward * out;
                 if along_x { self.place(sheet, t, side, 0.0) } else { self.place(sheet, side, t, 0.0) }
             };
             let ticks = axis(span).ticks(6);
-            let drawn: Vec<([f32; 2], [f32; 2], [f32; 2], String)> = ticks
-                .marks
-                .iter()
-                .map(|(value, text)| {
-                    let t = span.place(*value);
-                    (at(t, 0.0), at(t, 0.02), at(t, 0.06), text.clone())
-                })
-                .collect();
-            let name_at = at(0.5, 0.165);
-            for (from, to, words, text) in drawn {
+            let name_at = at(sheet, 0.5, 0.165);
+            for (value, text) in &ticks.marks {
+                let [from, to, words] = [0.0, 0.02, 0.06].map(|out| at(sheet, span.place(*value), out));
                 sheet.picture.line(vec![from, to], GREY, 1.0, false);
-                sheet.picture.text([words[0], words[1] + 5.0], WORDS - 1.0, Anchor::Middle, false, GREY, &text);
+                sheet.picture.text([words[0], words[1] + 5.0], WORDS - 1.0, Anchor::Middle, false, GREY, text);
             }
             let name =
                 if ticks.factor.is_empty() { span.name.clone() } else { format!("{}  ({})", span.name, ticks.factor) };
