@@ -7,8 +7,8 @@ use catchment::fit::{BatchedFit, FitColumn, FitRows, Residuals};
 use catchment::{Plan, Surface};
 use std::path::{Path, PathBuf};
 
-/// Surface, dimension, chain: each of the six rules on one small surface, one reduction in loops, one sliced surface in
-/// registers, in loops and spread over a workgroup.
+/// Surface, dimension, chain: each of the six rules on one small surface, scans in loops, one sliced surface in
+/// registers, few and many, and spread over a workgroup.
 const SNAPSHOTS: &[(&str, u32, &str)] = &[
     ("sphere", 2, "sgd"),
     ("sphere", 2, "momentum"),
@@ -16,9 +16,9 @@ const SNAPSHOTS: &[(&str, u32, &str)] = &[
     ("sphere", 2, "adagrad"),
     ("sphere", 2, "rmsprop"),
     ("sphere", 2, "adam"),
-    ("rastrigin", 40, "sgd"),
+    ("griewank", 40, "sgd"),
     ("rosenbrock", 3, "sgd"),
-    ("rosenbrock", 40, "sgd"),
+    ("rosenbrock", 40, "adam"),
     ("rosenbrock", 300, "momentum"),
 ];
 

@@ -1,6 +1,6 @@
 //! Points where descents end, as they come: each made exact once, and known again.
 
-use super::critical::{CriticalPoint, Kind, classify};
+use super::critical::{CriticalPoint, Kind, classify, flat_place};
 use super::derivatives::Derivatives;
 use super::distinct::{Distinct, Metric, cell_of};
 use super::polish::{Goal, Polisher};
@@ -55,12 +55,25 @@ impl<'a> Exact<'a> {
     }
 }
 
-/// Points made exact, row-major, and what they are.
+/// Newton's steps that lead further than this from where a descent stood still on flat ground are not its own way, widths of the box.
+const STRAYED: f64 = 0.1;
+
+/// Points made exact, row-major, and what they are. A descent that ended on flat ground has not come to what lies far from there.
 fn found(polisher: &Polisher<'_>, points: &[f64]) -> Vec<CriticalPoint> {
-    match polisher.derivatives.dim() <= FULL_DIM {
+    let mut all = match polisher.derivatives.dim() <= FULL_DIM {
         true => classify(polisher, polisher.polish(points)),
         false => conjugate::polish(polisher, points),
+    };
+    for (found, start) in all.iter_mut().zip(points.chunks_exact(polisher.derivatives.dim())) {
+        let pairs = found.x.iter().zip(start).zip(&polisher.scales.width);
+        let moved: f64 = pairs.map(|((a, b), w)| ((a - b) / w).powi(2)).sum::<f64>().sqrt();
+        if !(moved <= STRAYED)
+            && let Some(flat) = flat_place(polisher, start)
+        {
+            *found = flat;
+        }
     }
+    all
 }
 
 /// All points so far.

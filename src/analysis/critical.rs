@@ -1,7 +1,7 @@
 //! What kind of point the end of a polish is.
 
 use super::derivatives::Derivatives;
-use super::polish::{End, Polisher, TOGETHER};
+use super::polish::{End, Goal, Polisher, TOGETHER};
 use super::probe::Scales;
 use crate::linear::symmetric_eigen;
 use crate::surface::Surface;
@@ -82,7 +82,7 @@ fn one(polisher: &Polisher<'_>, mut end: End) -> CriticalPoint {
     if !arrived
         && end.value.is_finite()
         && !surface.is_smooth()
-        && matches!(polisher.goal, super::polish::Goal::Minimum { .. })
+        && matches!(polisher.goal, Goal::Minimum { .. })
         && let Some(tip) = tip(derivatives, scales, &end.x, end.value)
     {
         end = tip;
@@ -167,6 +167,19 @@ fn is_flat(derivatives: &Derivatives, scales: &Scales, end: &End) -> bool {
     let near = derivatives.first(&around(scales, &directions(end.x.len()), &end.x, AWAY)).value;
     let noise = 8.0 * f64::EPSILON * end.value.abs().max(scales.value);
     near.iter().all(|v| (v - end.value).abs() <= noise)
+}
+
+/// The point itself as a flat place, where values about it differ by less than a descent in `f32` can see in the surface's range.
+pub(crate) fn flat_place(polisher: &Polisher<'_>, x: &[f64]) -> Option<CriticalPoint> {
+    let Polisher { derivatives, surface, scales, goal } = *polisher;
+    let at = derivatives.first(x);
+    let near = derivatives.first(&around(scales, &directions(x.len()), x, AWAY)).value;
+    let noise = 8.0 * f64::from(f32::EPSILON) * scales.value;
+    let flat = goal != Goal::Critical && near.iter().all(|v| (v - at.value[0]).abs() <= noise);
+    let held = vec![false; x.len()];
+    let (left, slope) = (f64::INFINITY, 0.0);
+    let end = End { x: x.to_vec(), value: at.value[0], gradient: at.gradient, hessian: Vec::new(), left, slope, held };
+    flat.then(|| point(surface, end, Kind::GradientFlat, Vec::new(), None, false))
 }
 
 /// The tip of a kink: a compass search (Kolda, Lewis & Torczon 2003) down to where nothing about the point is lower.

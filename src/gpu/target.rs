@@ -21,15 +21,18 @@ pub(super) struct Target {
     pub(super) freezes: bool,
 }
 
-/// GPUs, measured on an H100 (1e5 restarts, 500 steps): up to 64 coordinates and 192 numbers straight code is 2 to 5 times as
-/// fast as loops over private arrays (Rastrigin's function by Adam at d = 64: 2.8e11 coordinate steps a second against 8.3e10);
-/// 300 numbers spill (1.6e10 against 7.2e10). Every device has workgroups of 256. `benches/spread_layout.rs` compares thresholds and widths.
+/// GPUs, measured on an H100, coordinate steps a second. Straight code against loops over private arrays (1e5 restarts): Rastrigin's
+/// function by Adam 3.5e11 against 8.4e10 at d = 48; 300 numbers spill, 1.6e10 against 7.2e10 at d = 100; Griewank's scans at
+/// d = 32 are better off in loops, 4.4e10 against 2.5e10, and take 4 s to compile straight. A restart spread over 32 lanes: at
+/// d = 64 3.4e11 (straight 2.6e11, 64 lanes 2.0e11), at d = 100 3.2e11 (loops 7.4e10), and with few restarts ten to a hundred
+/// times the others' (4,000 coordinates, 100 restarts: 1.2e11 over 256 lanes, 3.6e8 in storage). Every device has workgroups of
+/// 256. `benches/spread_layout.rs` compares thresholds and widths.
 pub(super) const HARDWARE: Target = Target {
-    straight_dim: 64,
-    straight_numbers: 192,
-    straight_limit: 6000,
+    straight_dim: 48,
+    straight_numbers: 144,
+    straight_limit: 4500,
     abreast: (0, 0),
-    spread_from: 256,
+    spread_from: 49,
     spread_width: 256,
     freezes: false,
 };
@@ -53,7 +56,7 @@ const SOFTWARE: Target = Target {
 /// Coordinates that an invocation of a spread restart has at least, as long as the workgroup is wider than a warp.
 const SPREAD_SHARE: u32 = 4;
 /// The narrowest workgroup of a spread restart.
-const SPREAD_LEAST: u32 = 64;
+const SPREAD_LEAST: u32 = 32;
 /// Restarts that an invocation takes at most.
 const MOST_ABREAST: u32 = 4;
 

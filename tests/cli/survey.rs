@@ -105,7 +105,7 @@ fn what_the_user_should_know() {
     let text = stdout(&["survey", "--expr", "log(x[0])", "--box=-1:1", "-n", "1000", "--device", "cpu"]);
     assert!(text.contains("infinite or not a number"), "{text}");
     let text = stdout(&["survey", "sphere", "-d", "33", "-n", "100", "--device", "cpu"]);
-    assert!(text.contains("no Hessians: eigenvalues of all points are computed up to 32 dimensions"), "{text}");
+    assert!(text.contains("ends of the Hessians' spectra at 100 points, by Lanczos"), "{text}");
 }
 
 #[test]
@@ -138,4 +138,18 @@ fn mistakes() {
     let taken = file("taken.csv", "");
     mistake(73, &["survey", "sphere", "-n", "10", "--out", &taken]);
     mistake(2, &["survey", "sphere", "--out", "a.png", "--plot", "a.png"]);
+}
+
+#[test]
+fn critical_points_and_saddles() {
+    let found = document(&["survey", "himmelblau", "-n", "100", "--stationary", "--escape", "--device", "cpu"]);
+    let points = found["stationary_points"].as_array().unwrap();
+    let of = |kind: &str| points.iter().filter(|p| p["kind"] == kind && p["inside"] == true).count();
+    assert_eq!((of("minimum"), of("saddle"), of("maximum")), (4, 4, 1));
+    assert!(points.iter().all(|p| p["gradient_norm"].as_f64().unwrap() < 1e-9));
+    let escape = found["escape"].as_array().unwrap();
+    assert_eq!(escape.len(), 4 * 3, "four saddles, three optimizers");
+    assert!(escape.iter().all(|e| e["left"].as_u64().unwrap() > 980 && e["steps_q50"].as_u64().unwrap() > 1));
+    let plain = document(&["survey", "himmelblau", "-n", "100", "--device", "cpu"]);
+    assert!(plain.get("stationary_points").is_none() && plain.get("escape").is_none());
 }
