@@ -200,11 +200,12 @@ pub(crate) fn tridiagonal_ends(diagonal: &[f64], beside: &[f64]) -> [f64; 2] {
     let hi = (0..n).map(|i| diagonal[i] + reach(i)).fold(f64::NEG_INFINITY, f64::max);
     let tiny = f64::MIN_POSITIVE.max(f64::EPSILON * f64::EPSILON * (hi - lo).abs());
     let below = |at: f64| {
-        let mut pivot = diagonal[0] - at;
+        // A pivot that vanishes counts as negative, and the next one divides by it.
+        let signed = |pivot: f64| if pivot.abs() < tiny { -tiny } else { pivot };
+        let mut pivot = signed(diagonal[0] - at);
         let mut count = usize::from(pivot < 0.0);
         for i in 1..n {
-            let safe = if pivot.abs() < tiny { -tiny } else { pivot };
-            pivot = diagonal[i] - at - beside[i - 1] * beside[i - 1] / safe;
+            pivot = signed(diagonal[i] - at - beside[i - 1] * beside[i - 1] / pivot);
             count += usize::from(pivot < 0.0);
         }
         count

@@ -17,6 +17,8 @@ const TURNS: usize = 120;
 const SHORT: f64 = 1e-13;
 /// The first and largest step, in widths of the box: the basin is not to be left.
 const RADIUS: f64 = 0.02;
+/// Turns in which the gradient's length must fall by a tenth, towards a critical point: else it is lowest about here, and not 0.
+const PATIENCE: u32 = 12;
 /// Points that go in step.
 pub(super) const TOGETHER: usize = 256;
 
@@ -69,6 +71,9 @@ struct Walker {
     radius: f64,
     step: Vec<f64>,
     trial: Vec<f64>,
+    /// The gradient's length when it last had fallen by a tenth, and turns since then.
+    mark: f64,
+    idle: u32,
     /// Whether the matrix belongs to `x`.
     fresh: bool,
     done: bool,
@@ -95,6 +100,8 @@ impl Polisher<'_> {
             radius: RADIUS,
             step: vec![0.0; n],
             trial: Vec::new(),
+            mark: f64::INFINITY,
+            idle: 0,
             fresh: false,
             done: !(value.is_finite() && gradient.iter().all(|g| g.is_finite())),
         };
@@ -219,6 +226,9 @@ impl Polisher<'_> {
             w.radius = 0.25 * length.min(w.radius);
             w.done = w.radius <= SHORT;
         }
+        let now = if better { after } else { before };
+        (w.mark, w.idle) = if now < 0.9 * w.mark { (now, 0) } else { (w.mark, w.idle + 1) };
+        w.done |= self.goal == Goal::Critical && w.idle > PATIENCE;
     }
 
     fn end(&self, w: Walker) -> End {

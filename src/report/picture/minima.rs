@@ -25,7 +25,8 @@ pub fn minima(title: &str, subtitle: &str, found: &Minima) -> Picture {
     let eigenvalues: Vec<f64> = critical.iter().flat_map(|p| &p.point.eigenvalues).copied().collect();
     if !eigenvalues.is_empty() {
         let said = format!("of {} points", count(critical.len() as u64));
-        charts.push(plots::spectrum("Eigenvalues of the second derivatives", &said, &eigenvalues));
+        let title = "Eigenvalues of the second derivatives";
+        charts.push(plots::histogram(title, &said, "eigenvalue", &eigenvalues, None));
     }
     grid(title, subtitle, &charts)
 }

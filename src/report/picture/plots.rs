@@ -87,7 +87,7 @@ pub fn rarefaction(
     [low, high]: [&[f64]; 2],
     asymptote: Option<f64>,
 ) -> Picture {
-    let mut panel = Panel::new("restarts", "distinct minima found");
+    let mut panel = Panel::new("restarts", "distinct points found").scales(Scale::Log, Scale::Linear);
     panel.add(Series::band("95 % band", restarts, low, high, BLUE));
     panel.add(Series::line("mean", restarts, found, BLUE, 2.0));
     if let (Some(level), Some(&first), Some(&last)) = (asymptote, restarts.first(), restarts.last()) {
