@@ -50,7 +50,7 @@ fn edge(rule: &str, curvature: f64) -> f64 {
         // A restart for each rate.
         let plan = Plan::new(surface.clone())
             .optimizer(rule)
-            .hyper("lr", rates.iter().copied().collect::<Vec<f64>>())
+            .hyper("lr", rates.to_vec())
             .restarts(rates.len() as u64)
             .steps(1 << 16)
             .precision(Precision::F64)

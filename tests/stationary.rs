@@ -3,7 +3,7 @@
 mod support;
 
 use catchment::analysis::{Kind, Reached, Search, Stationary};
-use catchment::{Engine, Flow, Plan, Surface, random::Domain};
+use catchment::{Engine, Flow, Plan, Precision, Surface, random::Domain};
 use serde_json::Value;
 
 fn oracle() -> Value {
@@ -84,6 +84,7 @@ fn minima_are_counted_right() {
         ("six_hump_camel", None, "adam(lr=0.02)", 2_000, 6),
         ("rastrigin", Some(2), "sgd(lr=0.002)", 20_000, 121),
         ("rastrigin", Some(3), "sgd(lr=0.002)", 200_000, 1_331),
+        ("vincent", Some(2), "adam(lr=0.02)", 20_000, 36),
     ];
     for (name, dim, optimizer, restarts, expected) in counts {
         let found = minima(Surface::named(name, dim).expect("a catalog surface"), optimizer, restarts, 500);
@@ -95,4 +96,50 @@ fn minima_are_counted_right() {
     let lowest = shubert[0].point.value;
     let global = shubert.iter().filter(|p| p.point.inside && p.point.value < lowest + 1e-6);
     assert_eq!(global.count(), 18, "Shubert's global minima");
+}
+
+/// Second derivatives from products on an engine against dual numbers over the reference evaluator, which share no code.
+#[test]
+fn second_derivatives_of_engines_are_those_of_dual_numbers() {
+    let mut rows = vec![("himmelblau", 2), ("goldstein_price", 2), ("branin", 2)];
+    rows.extend([
+        ("rosenbrock", 7),
+        ("ackley", 5),
+        ("levy", 4),
+        ("styblinski_tang", 40),
+        ("random_field(terms=60)", 3),
+    ]);
+    for backend in support::engines() {
+        for &precision in backend.precisions() {
+            for &(name, dim) in &rows {
+                let surface = Surface::named(name, Some(dim)).expect("a catalog surface");
+                let n = dim as usize;
+                let points = support::catalog::points(&surface, 20, 5).concat();
+                let found = backend.engine.hessians(&surface, &points, precision).expect("second derivatives");
+                for (x, found) in points.chunks_exact(n).zip(found.chunks_exact(n * n)) {
+                    let exact = surface.hessian(x);
+                    let largest = exact.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+                    let bound = largest * if precision == Precision::F64 { 1e-10 } else { 3e-3 };
+                    for (a, b) in found.iter().zip(&exact) {
+                        assert!(
+                            (a - b).abs() <= bound,
+                            "{} {}: {name} at {x:?}: {a}, {b}",
+                            backend.name,
+                            precision.name()
+                        );
+                    }
+                }
+                if n > 3 {
+                    let ends = backend.engine.extreme_eigenvalues(&surface, &points, precision).expect("ends");
+                    for (x, [lo, hi]) in points.chunks_exact(n).zip(ends) {
+                        let values = catchment::linear::symmetric_eigenvalues(n, &surface.hessian(x));
+                        let reach = values[0].abs().max(values[n - 1].abs());
+                        let bound = reach * if precision == Precision::F64 { 1e-6 } else { 5e-3 };
+                        let near = (lo - values[0]).abs() <= bound && (hi - values[n - 1]).abs() <= bound;
+                        assert!(near, "{} {}: {name} at {x:?}: {lo}, {hi}, {values:?}", backend.name, precision.name());
+                    }
+                }
+            }
+        }
+    }
 }

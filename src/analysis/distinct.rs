@@ -53,8 +53,8 @@ impl Metric {
     /// A point where distances are Euclidean: widths as units, a circle for a periodic coordinate.
     pub(crate) fn place(&self, x: &[f64]) -> Vec<f64> {
         let mut out = Vec::with_capacity(x.len());
-        for i in 0..x.len() {
-            let unit = (x[i] - self.lo[i]) / self.width[i];
+        for (i, x) in x.iter().enumerate() {
+            let unit = (x - self.lo[i]) / self.width[i];
             if self.periodic[i] {
                 let turn = std::f64::consts::TAU;
                 out.extend([(turn * unit).cos() / turn, (turn * unit).sin() / turn]);
@@ -194,12 +194,12 @@ mod tests {
             let mut all = distinct(dim, &[], 1e-3);
             let at = |k: usize| (0..dim).map(|i| ((k >> (i % 4)) % 3) as f64 - 1.0).collect::<Vec<f64>>();
             let first: Vec<u32> = (0..16).map(|k| all.insert(&at(k)).0).collect();
-            for k in 0..16 {
+            for (k, &first) in first.iter().enumerate() {
                 let mut near = at(k);
                 near[dim - 1] += 3.9e-3;
-                assert_eq!(all.insert(&near), (first[k], false), "{dim}: a width is 4, so 3.9e-3 is within");
+                assert_eq!(all.insert(&near), (first, false), "{dim}: a width is 4, so 3.9e-3 is within");
                 near[dim - 1] += 4.3e-3;
-                assert_ne!(all.insert(&near).0, first[k]);
+                assert_ne!(all.insert(&near).0, first);
             }
         }
     }

@@ -128,6 +128,7 @@ impl Search {
         for number in 0..configurations {
             let Some(alone) = plan.alone(number, None) else { continue };
             let mut counts = Counts::default();
+            let (begun, before) = (Instant::now(), polish);
             let outcome = engine.stream(&alone, |event| match event {
                 Event::Batch(batch) => {
                     let begun = Instant::now();
@@ -147,14 +148,16 @@ impl Search {
             match outcome {
                 Ok(outcome) => {
                     timing.compile += outcome.timing.compile;
-                    timing.run += outcome.timing.run;
+                    timing.run += (outcome.timing.run - (polish - before)).max(0.0);
                 }
-                Err(Error::Cancelled) if counts.met && !counts.cancelled => {}
+                // A run that is stopped at its coverage tells no times: what it took is all but for the Newton steps.
+                Err(Error::Cancelled) if counts.met && !counts.cancelled => {
+                    timing.run += (begun.elapsed().as_secs_f64() - (polish - before)).max(0.0);
+                }
                 Err(error) => return Err(error),
             }
             found.covered.extend(self.until_coverage.map(|_| counts.met));
         }
-        timing.run = (timing.run - polish).max(0.0);
         let begun = Instant::now();
         let audit = self.audit(engine, plan, &mut catalogue, &found)?;
         let minima = found.finish(catalogue, engine.device(), timing);
@@ -196,7 +199,7 @@ impl Search {
             let count = WINDOW.min(self.audit - window * WINDOW).min(restarts);
             let stream = Stream::new(plan.seed(), window, 0, Purpose::Scramble);
             let place = u64::from(stream.word(0)) << 32 | u64::from(stream.word(1));
-            let first = (u128::from(place) * u128::from(restarts - count + 1) >> 64) as u64;
+            let first = ((u128::from(place) * u128::from(restarts - count + 1)) >> 64) as u64;
             let mut ends = Vec::new();
             for (engine, precision) in [(engine, Precision::F32), (&exact, Precision::F64)] {
                 let part = alone.window(plan.first() + first, count, precision);

@@ -28,9 +28,8 @@ pub fn survey(surface: &Surface, found: &Surveyed, total: f64, color: bool) -> S
         );
     }
     out += &found.walks.as_ref().map_or(String::new(), walks);
-    match &found.curvature {
-        Some(curvature) => out += &curvature_text(curvature, surface.dim(), color),
-        None => {}
+    if let Some(curvature) = &found.curvature {
+        out += &curvature_text(curvature, surface.dim(), color);
     }
     if let Some(ends) = &found.ends {
         out += &format!("\nends of the Hessians' spectra at {} points, by Lanczos:\n", count(ends.points as u64));

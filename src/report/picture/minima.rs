@@ -72,3 +72,31 @@ fn shares(points: &[&Reached]) -> Option<Picture> {
     panel.add(Series::points("", &value, &share, PURPLE));
     Some(Chart::new("Basins by depth").subtitle("").panel(panel, 1.0).draw())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::png::pixels;
+    use super::*;
+    use crate::analysis::Search;
+    use crate::{Engine, Flow, Plan, Surface};
+
+    #[test]
+    fn a_picture_has_its_four_charts_and_their_colours() {
+        let surface = Surface::named("rastrigin", Some(1)).unwrap();
+        let plan = Plan::new(surface).optimizer("sgd(lr=0.002)").restarts(300).steps(400).resolve().unwrap();
+        let search = Search { audit: 0, ..Search::default() };
+        let found = search.minima(&Engine::cpu(), &plan, |_| Flow::Continue).unwrap();
+        let picture = minima("Rastrigin", "300 restarts", &found);
+        let text = picture.svg();
+        for title in ["Different points by restarts", "Final values", "Basins by depth", "Eigenvalues of the second"] {
+            assert!(text.contains(title), "{title}");
+        }
+        let drawn = pixels(&picture, 1.0).unwrap();
+        assert_eq!((drawn.width(), drawn.height()), (picture.width as u32, picture.height as u32));
+        let has = |color: super::super::Color| {
+            let [r, g, b] = [color.red, color.green, color.blue];
+            drawn.pixels().iter().filter(|p| (p.red(), p.green(), p.blue()) == (r, g, b)).count()
+        };
+        assert!(has(GREEN) > 500, "bars of values");
+    }
+}
