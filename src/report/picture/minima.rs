@@ -37,7 +37,7 @@ fn curve(hits: &[u64], total: u64, chao1: f64) -> Picture {
     let mut places: Vec<u64> = (0..=PLACES).map(|k| (last * k as f64 / PLACES as f64).exp().round() as u64).collect();
     places.dedup();
     let at: Vec<[f64; 2]> = places.iter().map(|&m| rarefaction(hits, m)).collect();
-    let side = |sign: f64| at.iter().map(|[mean, sd]| mean + sign * 1.96 * sd).collect::<Vec<f64>>();
+    let side = |sign: f64| at.iter().map(|[mean, sd]| (mean + sign * 1.96 * sd).max(0.0)).collect::<Vec<f64>>();
     let (restarts, mean): (Vec<f64>, Vec<f64>) = places.iter().map(|&m| m as f64).zip(at.iter().map(|a| a[0])).unzip();
     let said = format!("{} found", count(hits.len() as u64));
     plots::rarefaction("Different points by restarts", &said, &restarts, &mean, [&side(-1.0), &side(1.0)], Some(chao1))
