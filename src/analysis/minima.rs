@@ -100,6 +100,8 @@ pub struct Minima {
 
 /// Restarts between looks at the coverage.
 const LOOK: u64 = 1000;
+/// Restarts that a device runs at once where a search may end at its coverage.
+const PIECE: u64 = 1 << 16;
 /// Restarts of an audit that stand next to one another.
 const WINDOW: u64 = 64;
 
@@ -126,7 +128,8 @@ impl Search {
         let mut timing = Timing::default();
         let mut polish = 0.0;
         for number in 0..configurations {
-            let Some(alone) = plan.alone(number, None) else { continue };
+            // A search that may end soon goes on in pieces.
+            let Some(alone) = plan.alone(number, self.until_coverage.map(|_| PIECE)) else { continue };
             let mut counts = Counts::default();
             let (begun, before) = (Instant::now(), polish);
             let outcome = engine.stream(&alone, |event| match event {
