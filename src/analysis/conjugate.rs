@@ -1,7 +1,7 @@
 //! Ends made exact where matrices are too large: Newton steps by conjugate gradients within a trust region (Steihaug 1983), from
 //! products with exact second derivatives. What the box holds stays out of the system.
 
-use super::critical::{CriticalPoint, Kind};
+use super::critical::{CriticalPoint, Kind, inside};
 use super::lanczos;
 use super::polish::{Goal, Polisher, norm};
 use rayon::prelude::*;
@@ -150,10 +150,6 @@ fn one(polisher: &Polisher<'_>, from: &[f64]) -> CriticalPoint {
         _ if low < -zero && high > zero => Kind::Saddle,
         _ => Kind::Degenerate,
     };
-    let within = |i: usize| {
-        let slack = 1e-9 * (domain.hi[i] - domain.lo[i]);
-        (domain.lo[i] - slack..=domain.hi[i] + slack).contains(&x[i])
-    };
     CriticalPoint {
         value: at.value[0],
         gradient_norm: norm(&at.gradient),
@@ -165,7 +161,7 @@ fn one(polisher: &Polisher<'_>, from: &[f64]) -> CriticalPoint {
             _ => None,
         },
         kink: false,
-        inside: (0..n).all(within),
+        inside: inside(polisher.surface, &x),
         at_bounds: scaled.held.iter().filter(|h| **h).count(),
         x,
     }

@@ -125,11 +125,6 @@ fn point(
     index: Option<usize>,
     kink: bool,
 ) -> CriticalPoint {
-    let domain = surface.domain();
-    let within = |i: usize| {
-        let slack = 1e-9 * (domain.hi[i] - domain.lo[i]);
-        (domain.lo[i] - slack..=domain.hi[i] + slack).contains(&end.x[i])
-    };
     CriticalPoint {
         value: end.value,
         gradient_norm: super::polish::norm(&end.gradient),
@@ -137,10 +132,20 @@ fn point(
         kind,
         index,
         kink,
-        inside: (0..end.x.len()).all(within),
+        inside: inside(surface, &end.x),
         at_bounds: end.held.iter().filter(|h| **h).count(),
         x: end.x,
     }
+}
+
+/// Whether a point lies in the box, but for rounding.
+pub(super) fn inside(surface: &Surface, x: &[f64]) -> bool {
+    let domain = surface.domain();
+    let within = |(x, (lo, hi)): (&f64, (&f64, &f64))| {
+        let slack = 1e-9 * (hi - lo);
+        (lo - slack..=hi + slack).contains(x)
+    };
+    x.iter().zip(domain.lo.iter().zip(&domain.hi)).all(within)
 }
 
 /// Directions that look about a point: along every axis, and as many across.
