@@ -185,7 +185,14 @@ fn finish<F: Lane>(
         let square = F::of(norm.to() * norm.to());
         stops(&stopping, Some(value), Some(square), Some(ends.last_value[restart])).unwrap_or(Status::MaxSteps)
     };
-    let status = (0..count).map(settled).collect();
+    let settles = stopping.any() || ends.status.iter().any(|&status| status != 0);
+    let status = if settles {
+        (0..count).map(settled).collect()
+    } else {
+        let broken = |(value, norm): (&F, &F)| !value.to().is_finite() || norm.to().is_nan();
+        let of = |pair| if broken(pair) { Status::Nonfinite } else { Status::MaxSteps };
+        value.iter().zip(&norm).map(of).collect()
+    };
     Batch {
         configuration: number,
         first: id,
@@ -231,17 +238,15 @@ impl<'j, F: Lane> Cohort<'j, F> {
                 tile[layout.state(k) * lanes..][..dim * lanes].fill(initial);
             }
             tile[layout.row(layout.last(), lanes)].fill(F::of(f64::NAN));
-            layout.alive(tile, lanes).fill(0);
-            for lane in 0..lanes {
-                let restart = id + (from + lane).min(count - 1) as u64;
-                layout.set_id(tile, lanes, lane, restart);
-                if layout.drawn > 0 {
-                    for (slot, drawn) in plan.drawn(number, restart).into_iter().enumerate() {
-                        tile[(layout.drawn() + slot) * lanes + lane] = F::of(drawn);
-                    }
-                }
-                if lane < here {
-                    layout.alive(tile, lanes)[lane / 64] |= 1 << (lane % 64);
+            let restart = |lane: usize| id + (from + lane).min(count - 1) as u64;
+            layout.set_ids(tile, lanes, restart);
+            for (word, alive) in layout.alive(tile, lanes).iter_mut().enumerate() {
+                let bits = here.saturating_sub(64 * word).min(64) as u32;
+                *alive = u64::MAX.checked_shr(64 - bits).unwrap_or(0);
+            }
+            for lane in 0..if layout.drawn > 0 { lanes } else { 0 } {
+                for (slot, drawn) in plan.drawn(number, restart(lane)).into_iter().enumerate() {
+                    tile[(layout.drawn() + slot) * lanes + lane] = F::of(drawn);
                 }
             }
         }
@@ -357,6 +362,19 @@ impl<'j, F: Lane> Cohort<'j, F> {
             x.resize(layout.dim * count, F::default());
         }
         let last = layout.row(layout.last(), lanes).start;
+        if self.running == count {
+            // Nobody has moved: restarts lie in their order.
+            taken.fill(steps as u32);
+            for (t, tile) in F::numbers(&self.memory).chunks_exact(len).take(count.div_ceil(lanes)).enumerate() {
+                let here = lanes.min(count - t * lanes);
+                last_value[t * lanes..][..here].copy_from_slice(&tile[last..][..here]);
+                for i in 0..if points { layout.dim } else { 0 } {
+                    let row = &tile[layout.row(self.flip * layout.dim + i, lanes)];
+                    x[i * count + t * lanes..][..here].copy_from_slice(&row[..here]);
+                }
+            }
+            return;
+        }
         for (t, tile) in F::numbers(&self.memory).chunks_exact(len).take(self.tiles).enumerate() {
             let who = &self.who[t * lanes..][..lanes];
             for lane in layout.running(tile, lanes) {

@@ -37,6 +37,8 @@ const PROGRESS: Duration = Duration::from_millis(40);
 /// Restarts of a cohort whose restarts end at different steps, and the bytes that it may take.
 const COHORT: u64 = 4096;
 const COHORT_BYTES: u64 = 8 << 20;
+/// Restarts of cohorts that are given out together.
+const PARCEL: u64 = 8192;
 
 /// Runs plans on the cores of this machine.
 #[derive(Debug)]
@@ -148,11 +150,10 @@ pub(super) struct HostTable<F> {
     pub(super) initial: Vec<F>,
 }
 
-/// What a cohort sends when it is done.
+/// What a thread sends: cohorts that follow each other, so that few messages wake the thread that gathers.
 struct Finished {
     index: u64,
-    batch: Batch,
-    traces: Vec<TraceBatch>,
+    cohorts: Vec<(Batch, Vec<TraceBatch>)>,
 }
 
 impl<F: Lane> Job<'_, F> {
@@ -281,7 +282,7 @@ impl CpuEngine {
         Ok(())
     }
 
-    /// Runs one configuration cohort by cohort; the calling thread gives out what is done, in order.
+    /// Runs one configuration, some cohorts at a time; the calling thread gives out what is done, in order.
     fn run_configuration<F: Lane>(
         &self,
         job: &Job<'_, F>,
@@ -291,34 +292,40 @@ impl CpuEngine {
     ) -> Result<(), Error> {
         let plan = job.plan;
         let threads = self.pool_size() as u64;
-        let size = cohort_size(job, threads);
-        let cohorts = plan.restarts().div_ceil(size);
+        let cohort = cohort_size(job, threads);
+        // Cohorts in one message.
+        let run = (PARCEL.min(plan.restarts() / (4 * threads)) / cohort).max(1);
+        let run = plan.chunk().map_or(run, |chunk| run.min(chunk / cohort).max(1));
+        let size = cohort * run;
+        let parcels = plan.restarts().div_ceil(size);
         // No thread runs further ahead than this of what has been given out: memory stays bounded.
-        let ahead = plan.chunk().map_or(64 * threads, |chunk| (chunk / size).max(1));
+        let ahead = plan.chunk().map_or((64 / run).max(2) * threads, |chunk| (chunk / size).max(1));
         let total = plan.restarts() as f64 * plan.steps() as f64 * plan.configurations().len() as f64;
         let (next, given) = (&AtomicU64::new(0), &Given::default());
         let (send, results) = mpsc::channel::<Finished>();
         let stopped = std::thread::scope(|scope| {
-            for _ in 0..threads.min(cohorts) {
+            for _ in 0..threads.min(parcels) {
                 let send = send.clone();
                 scope.spawn(move || {
                     let mut space = Workspace::new(job);
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
-                        if index >= cohorts {
+                        if index >= parcels {
                             return;
                         }
                         given.wait_for((index + 1).saturating_sub(ahead));
                         if job.stop.load(Ordering::Relaxed) {
                             return;
                         }
-                        let first = index * size;
-                        let count = size.min(plan.restarts() - first) as usize;
-                        let Some((batch, traces)) = descend(job, &mut space, number, host, first, count) else {
-                            return;
-                        };
+                        let end = (index * size + size).min(plan.restarts());
+                        let firsts = (index * size..end).step_by(cohort as usize);
+                        let descents = firsts.map(|first| {
+                            let count = cohort.min(end - first) as usize;
+                            descend(job, &mut space, number, host, first, count)
+                        });
+                        let Some(cohorts) = descents.collect() else { return };
                         // The receiver is gone only when the run is being stopped.
-                        let _ = send.send(Finished { index, batch, traces });
+                        let _ = send.send(Finished { index, cohorts });
                     }
                 });
             }
@@ -341,9 +348,11 @@ impl CpuEngine {
                     Ok(finished) => {
                         waiting.insert(finished.index, finished);
                         while let Some(finished) = waiting.remove(&wanted) {
-                            tell(Event::Batch(finished.batch), &mut stopped);
-                            for trace in finished.traces {
-                                tell(Event::Trace(trace), &mut stopped);
+                            for (batch, traces) in finished.cohorts {
+                                tell(Event::Batch(batch), &mut stopped);
+                                for trace in traces {
+                                    tell(Event::Trace(trace), &mut stopped);
+                                }
                             }
                             wanted += 1;
                             given.advance(wanted);
@@ -425,8 +434,8 @@ fn compile<F: Lane>(plan: &Plan, program_of: &Program, width: Width) -> Result<P
         let drawn = if hyper.iter().any(|h| h.drawn) { hyper.len() } else { 0 };
         let layout = TileLayout { dim, states: step.states, drawn, gradient: false };
         // The same tiles, so that they can be evaluated where they lie.
-        let step = program(&kernel, layout.clone(), width, task);
-        Ok((step, program(&evaluation, layout, width, Task::Evaluate)))
+        let step = program(kernel, layout.clone(), width, task);
+        Ok((step, program(evaluation, layout, width, Task::Evaluate)))
     })
 }
 

@@ -1,6 +1,7 @@
 //! A lane's number type, and the vector instructions that a loop over lanes is compiled for.
 
 use super::program::Program;
+use super::real::FusedReal;
 use super::tile::{Line, Task, TileLayout};
 use crate::graph::{Binary, LaneLoop, Law, Unary};
 use crate::kernel::Kernel;
@@ -20,10 +21,14 @@ pub(crate) trait Lane: bytemuck::Pod + Default + PartialOrd + Send + Sync + std:
     fn from_start(value: f32) -> Self;
     /// The square root.
     fn root(self) -> Self;
-    /// One operator over a chunk.
-    fn unary(op: Unary, a: &[Self; CHUNK], out: &mut [Self; CHUNK]);
+    /// One operator over a chunk, its inner products and sums fused where `FUSE`.
+    fn unary<const FUSE: bool>(op: Unary, a: &[Self; CHUNK], out: &mut [Self; CHUNK]);
     /// Gives `with` the operator's function.
-    fn binary<L: LaneLoop<Self>>(op: Binary, with: L);
+    fn binary<const FUSE: bool, L: LaneLoop<Self>>(op: Binary, with: L);
+    /// `self·b + c`, rounded once.
+    fn mul_add(self, b: Self, c: Self) -> Self;
+    /// `-self`
+    fn negated(self) -> Self;
     /// Four draws from four words.
     fn draw(law: Law, words: [u32; 4]) -> [Self; 4];
     /// Numbers as a column.
@@ -54,12 +59,28 @@ impl Lane for f32 {
         self.sqrt()
     }
     #[inline(always)]
-    fn unary(op: Unary, a: &[f32; CHUNK], out: &mut [f32; CHUNK]) {
-        op.lanes32(a, out);
+    fn unary<const FUSE: bool>(op: Unary, a: &[f32; CHUNK], out: &mut [f32; CHUNK]) {
+        if FUSE {
+            op.lanes32(FusedReal::of_all(a), FusedReal::of_all_mut(out));
+        } else {
+            op.lanes32(a, out);
+        }
     }
     #[inline(always)]
-    fn binary<L: LaneLoop<f32>>(op: Binary, with: L) {
-        op.lanes32(with);
+    fn binary<const FUSE: bool, L: LaneLoop<f32>>(op: Binary, with: L) {
+        if FUSE {
+            op.lanes32::<FusedReal, L>(with);
+        } else {
+            op.lanes32::<f32, L>(with);
+        }
+    }
+    #[inline(always)]
+    fn mul_add(self, b: f32, c: f32) -> f32 {
+        f32::mul_add(self, b, c)
+    }
+    #[inline(always)]
+    fn negated(self) -> f32 {
+        -self
     }
     #[inline(always)]
     fn draw(law: Law, words: [u32; 4]) -> [f32; 4] {
@@ -93,12 +114,20 @@ impl Lane for f64 {
         self.sqrt()
     }
     #[inline(always)]
-    fn unary(op: Unary, a: &[f64; CHUNK], out: &mut [f64; CHUNK]) {
+    fn unary<const FUSE: bool>(op: Unary, a: &[f64; CHUNK], out: &mut [f64; CHUNK]) {
         op.lanes64(a, out);
     }
     #[inline(always)]
-    fn binary<L: LaneLoop<f64>>(op: Binary, with: L) {
+    fn binary<const FUSE: bool, L: LaneLoop<f64>>(op: Binary, with: L) {
         op.lanes64(with);
+    }
+    #[inline(always)]
+    fn mul_add(self, b: f64, c: f64) -> f64 {
+        f64::mul_add(self, b, c)
+    }
+    #[inline(always)]
+    fn negated(self) -> f64 {
+        -self
     }
     #[inline(always)]
     fn draw(law: Law, words: [u32; 4]) -> [f64; 4] {
@@ -142,6 +171,16 @@ fn has_avx2() -> bool {
 fn has_avx512() -> bool {
     let has = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl");
     has && is_x86_feature_detected!("avx512dq") && has_avx2()
+}
+
+/// Whether products and sums are rounded once on this machine: wherever vectors have an instruction for it, for elsewhere
+/// it would be a call that takes a hundred times as long. (So it is where narrower vectors were asked for, whose bits are
+/// to be the same.)
+pub(crate) fn fuses() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return has_avx2();
+    #[cfg(not(target_arch = "x86_64"))]
+    cfg!(target_arch = "aarch64")
 }
 
 impl Width {

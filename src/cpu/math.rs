@@ -1,12 +1,13 @@
 //! Elementary functions in `f32`, within a few units in the last place, with the same bits at every
 //! SIMD width.
 //!
-//! Only `+ - * /`, `sqrt`, comparisons, integer and bit operations occur, never a fused
-//! multiply-add or a call into `libm`, and every function but the large-argument path of
+//! Only `+ - * /`, `mul_add`, `sqrt`, comparisons, integer and bit operations occur, never a call into
+//! `libm`, and every function but the large-argument path of
 //! [`sin`], [`cos`] and [`tan`] is free of branches. They are written over [`Real`], choices through
-//! [`Real::or_else`] and bit work through [`Word`]: with `f32` a loop
-//! `for i in 0..B { d[i] = exp(a[i]) }` auto-vectorises at SSE2, AVX2 and AVX-512, and all of them
-//! round alike. `shaders/math.wgsl` is
+//! [`Real::or_else`] and bit work through [`Word`]: a loop
+//! `for i in 0..B { d[i] = exp(a[i]) }` auto-vectorises at SSE2, AVX2 and AVX-512. With `f32` a
+//! `mul_add` rounds twice, with [`FusedReal`](super::real::FusedReal) once: each has the same bits at every width, and
+//! both are right. `shaders/math.wgsl` is
 //! the twin of this file: the same algorithms and coefficients under the names `m_exp`, `m_log`, ….
 //!
 //! The polynomials are minimax fits of our own (Remez exchange in 45-digit arithmetic, coefficients
@@ -15,7 +16,7 @@
 //! against `f64` over all 2^32 bit patterns (one half where a function is odd or even) unless another range is named; a release build on
 //! x86-64. It holds at the edges too: NaN gives NaN, an overflow ±∞, and results may be subnormal.
 
-use super::{Real, Truth, Word};
+use super::{Real, Single, Truth, Word};
 use std::f32::consts::{FRAC_2_PI, FRAC_PI_2, LN_2, LOG2_E, PI};
 
 const SIGN: u32 = 0x8000_0000;
@@ -85,19 +86,19 @@ pub fn floor<R: Real>(x: R) -> R {
 /// (e^r - 1 - r) / r² on |r| <= ln 2 / 2, to 2^-28.2 of e^r.
 #[inline(always)]
 fn exp_tail<R: Real>(r: R) -> R {
-    let p = r * 0.0013840593 + 0.0083693545;
-    let p = p * r + 0.041668084;
-    let p = p * r + 0.16666515;
-    p * r + 0.49999994
+    let p = r.mul_add(r.of(0.0013840593), r.of(0.0083693545));
+    let p = p.mul_add(r, p.of(0.041668084));
+    let p = p.mul_add(r, p.of(0.16666515));
+    p.mul_add(r, p.of(0.49999994))
 }
 
 /// e^x 2^shift with one rounding at the end, for -104 <= x <= 100 and small `shift`.
 #[inline(always)]
 fn exp_scaled<R: Real>(x: R, shift: i32) -> R {
-    let t = x * LOG2_E + MAGIC;
+    let t = x.mul_add(x.of(LOG2_E), x.of(MAGIC));
     let n = t - MAGIC;
-    let r = (x - n * LN2_HI) - n * LN2_LO;
-    let e = (r + r * r * exp_tail(r)) + 1.0;
+    let r = n.taken_from(n.of(LN2_LO), n.taken_from(n.of(LN2_HI), x));
+    let e = (r * r).mul_add(exp_tail(r), r) + 1.0;
     let bits = t.bits();
     let k = bits.minus(bits.of(MAGIC.to_bits())).plus(bits.of(shift as u32));
     // Two factors: 2^k itself may be subnormal or beyond the largest float.
@@ -121,22 +122,22 @@ pub fn exp<R: Real>(x: R) -> R {
 /// (ln(1 + f) - f + f²/2) / f³ on √½ - 1 <= f <= √2 - 1, to 2^-29.7 of ln(1 + f).
 #[inline(always)]
 fn log_tail<R: Real>(f: R) -> R {
-    let p = f * 0.060366075 - 0.11263874;
-    let p = p * f + 0.119936936;
-    let p = p * f - 0.124846905;
-    let p = p * f + 0.14215365;
-    let p = p * f - 0.16663192;
-    let p = p * f + 0.20002137;
-    let p = p * f - 0.25000098;
-    p * f + 0.33333313
+    let p = f.mul_add(f.of(0.060366075), f.of(-0.11263874));
+    let p = p.mul_add(f, p.of(0.119936936));
+    let p = p.mul_add(f, p.of(-0.124846905));
+    let p = p.mul_add(f, p.of(0.14215365));
+    let p = p.mul_add(f, p.of(-0.16663192));
+    let p = p.mul_add(f, p.of(0.20002137));
+    let p = p.mul_add(f, p.of(-0.25000098));
+    p.mul_add(f, p.of(0.33333313))
 }
 
 /// n ln 2 + ln(1 + f).
 #[inline(always)]
 fn log_sum<R: Real>(n: R, f: R) -> R {
     let z = f * f;
-    let y = (f * z * log_tail(f) + n * LN2_LO) - z * 0.5;
-    n * LN2_HI + (f + y)
+    let y = z.taken_from(z.of(0.5), (f * z).mul_add(log_tail(f), n * LN2_LO));
+    n.mul_add(n.of(LN2_HI), f + y)
 }
 
 /// The exponent n and the significand m of x = 2^n m with √½ <= m < √2, for a normal positive x.
@@ -176,7 +177,7 @@ pub fn log1p<R: Real>(x: R) -> R {
     let u = x + 1.0;
     let (n, m) = exponent_and_significand(u);
     let scale = power_of_two(n.of(0).minus(n));
-    let near = x * scale + (scale - 1.0);
+    let near = x.mul_add(scale, scale - 1.0);
     let n = n.number();
     let f = (m - 1.0).or_else(n.of(24.0).less(n), near);
     let y = log_sum(n, f);
@@ -202,12 +203,12 @@ struct Angle<R: Real> {
 /// and the first two differences are exact; `lo` keeps the rounding of the third.
 #[inline(always)]
 fn reduce_small<R: Real>(a: R) -> Angle<R> {
-    let t = a * FRAC_2_PI + MAGIC;
+    let t = a.mul_add(a.of(FRAC_2_PI), a.of(MAGIC));
     let n = t - MAGIC;
-    let b = (a - n * QUARTER_1) - n * QUARTER_2;
+    let b = n.taken_from(n.of(QUARTER_2), n.taken_from(n.of(QUARTER_1), a));
     let c = n * QUARTER_3;
     let r = b - c;
-    let lo = ((b - r) - c) - n * QUARTER_4;
+    let lo = n.taken_from(n.of(QUARTER_4), (b - r) - c);
     Angle { q: t.bits(), r, lo }
 }
 const QUARTER_1: f32 = 1.5703125;
@@ -249,18 +250,18 @@ fn reduce_large(a: f32) -> Angle<f32> {
 #[inline(always)]
 fn sin_kernel<R: Real>(Angle { r, lo, .. }: Angle<R>) -> R {
     let z = r * r;
-    let p = z * -0.00019518095 + 0.008332188;
-    let p = p * z - 0.16666655;
-    r + (r * z * p + lo)
+    let p = z.mul_add(z.of(-0.00019518095), z.of(0.008332188));
+    let p = p.mul_add(z, p.of(-0.16666655));
+    r + (r * z).mul_add(p, lo)
 }
 
 /// cos(r + lo) on |r| <= π/4, the polynomial to 2^-33.
 #[inline(always)]
 fn cos_kernel<R: Real>(Angle { r, lo, .. }: Angle<R>) -> R {
     let z = r * r;
-    let p = z * 2.4432327e-5 - 0.001388731;
-    let p = p * z + 0.041666646;
-    z.of(1.0) - (z * 0.5 - (z * z * p - r * lo))
+    let p = z.mul_add(z.of(2.4432327e-5), z.of(-0.001388731));
+    let p = p.mul_add(z, p.of(0.041666646));
+    z.of(1.0) - z.mul_sub(z.of(0.5), (z * z).mul_sub(p, r * lo))
 }
 
 #[inline(always)]
@@ -353,13 +354,13 @@ fn is_small<R: Real>(x: R) -> R::Truth {
 }
 
 #[inline(always)]
-fn all_small(src: &[f32]) -> bool {
-    src.iter().fold(true, |all, &x| all & is_small(x))
+fn all_small<R: Single>(src: &[R]) -> bool {
+    src.iter().fold(true, |all, &x| all & is_small(x.number()))
 }
 
 /// `dst[i] = sin(src[i])`, the lanes beyond [`SMALL_ANGLE`] one by one after the others.
 #[inline(always)]
-pub fn sin_block(src: &[f32], dst: &mut [f32]) {
+pub fn sin_block<R: Single>(src: &[R], dst: &mut [R]) {
     for (d, &x) in dst.iter_mut().zip(src) {
         *d = sin_small(x);
     }
@@ -370,7 +371,7 @@ pub fn sin_block(src: &[f32], dst: &mut [f32]) {
 
 /// `dst[i] = cos(src[i])`, as [`sin_block`].
 #[inline(always)]
-pub fn cos_block(src: &[f32], dst: &mut [f32]) {
+pub fn cos_block<R: Single>(src: &[R], dst: &mut [R]) {
     for (d, &x) in dst.iter_mut().zip(src) {
         *d = cos_small(x);
     }
@@ -381,7 +382,7 @@ pub fn cos_block(src: &[f32], dst: &mut [f32]) {
 
 /// `dst[i] = tan(src[i])`, as [`sin_block`].
 #[inline(always)]
-pub fn tan_block(src: &[f32], dst: &mut [f32]) {
+pub fn tan_block<R: Single>(src: &[R], dst: &mut [R]) {
     for (d, &x) in dst.iter_mut().zip(src) {
         *d = tan_small(x);
     }
@@ -393,10 +394,10 @@ pub fn tan_block(src: &[f32], dst: &mut [f32]) {
 /// Writes `large` to the lanes that the fast loop could not do.
 #[cold]
 #[inline(never)]
-fn mend(src: &[f32], dst: &mut [f32], large: fn(f32) -> f32) {
+fn mend<R: Single>(src: &[R], dst: &mut [R], large: fn(f32) -> f32) {
     for (d, &x) in dst.iter_mut().zip(src) {
-        if !is_small(x) {
-            *d = large(x);
+        if !is_small(x.number()) {
+            *d = R::from_number(large(x.number()));
         }
     }
 }
@@ -405,33 +406,33 @@ fn mend(src: &[f32], dst: &mut [f32], large: fn(f32) -> f32) {
 #[inline(always)]
 fn half_turns<R: Real>(a: R) -> (R::Bits, R) {
     // Even integers first: |x| < 2^24 lies within 1 of 2k; beyond, x is an even integer itself.
-    let k = (a * 0.5 + MAGIC_POSITIVE) - MAGIC_POSITIVE;
-    let near = a - (k + k);
+    let k = a.mul_add(a.of(0.5), a.of(MAGIC_POSITIVE)) - MAGIC_POSITIVE;
+    let near = k.taken_from(k.of(2.0), a);
     let y = near.or_else(a.less(a.of(16_777_216.0)), a * 0.0);
-    let t = (y + y) + MAGIC;
-    (t.bits(), y - (t - MAGIC) * 0.5)
+    let t = y.mul_add(y.of(2.0), y.of(MAGIC));
+    (t.bits(), (t - MAGIC).taken_from(t.of(0.5), y))
 }
 
 /// sin(π r) on |r| <= 1/4, the polynomial to 2^-27.9; the product with π carries extra bits.
 #[inline(always)]
 fn sinpi_kernel<R: Real>(r: R) -> R {
     let z = r * r;
-    let p = z * -0.5892777 + 2.5497947;
-    let p = p * z - 5.167709;
+    let p = z.mul_add(z.of(-0.5892777), z.of(2.5497947));
+    let p = p.mul_add(z, p.of(-5.167709));
     let r_head = head(r);
     // π = 3.1416016 (12 bits) - 8.90891e-6.
-    let rest = (r - r_head) * 3.1416016 - r * 8.90891e-6;
-    r_head * 3.1416016 + (rest + r * z * p)
+    let rest = (r - r_head).mul_sub(r.of(3.1416016), r * 8.90891e-6);
+    r_head.mul_add(r.of(3.1416016), (r * z).mul_add(p, rest))
 }
 
 /// cos(π r) on |r| <= 1/4, the polynomial to 2^-31.
 #[inline(always)]
 fn cospi_kernel<R: Real>(r: R) -> R {
     let z = r * r;
-    let p = z * 0.2289885 - 1.3347582;
-    let p = p * z + 4.0586967;
-    let p = p * z - 4.934802;
-    z * p + 1.0
+    let p = z.mul_add(z.of(0.2289885), z.of(-1.3347582));
+    let p = p.mul_add(z, p.of(4.0586967));
+    let p = p.mul_add(z, p.of(-4.934802));
+    z.mul_add(p, z.of(1.0))
 }
 
 /// sin(πx), with the reduction exact for every x: 0 at the integers, NaN at ±∞.
@@ -465,10 +466,10 @@ pub fn cospi<R: Real>(x: R) -> R {
 #[inline(always)]
 fn asin_excess<R: Real>(x: R) -> R {
     let z = x * x;
-    let p = z * 0.0421583 + 0.02418478;
-    let p = p * z + 0.04546915;
-    let p = p * z + 0.074953094;
-    let p = p * z + 0.16666752;
+    let p = z.mul_add(z.of(0.0421583), z.of(0.02418478));
+    let p = p.mul_add(z, p.of(0.04546915));
+    let p = p.mul_add(z, p.of(0.074953094));
+    let p = p.mul_add(z, p.of(0.16666752));
     x * z * p
 }
 
@@ -481,10 +482,10 @@ fn asin_excess<R: Real>(x: R) -> R {
 pub fn asin<R: Real>(x: R) -> R {
     let a = abs(x);
     let near = a.less_equal(a.of(0.5));
-    let root = (a.of(0.5) - a * 0.5).sqrt();
+    let root = a.taken_from(a.of(0.5), a.of(0.5)).sqrt();
     let s = a.or_else(near, root);
     let e = asin_excess(s);
-    let far = x.of(FRAC_PI_2) - (s * 2.0 + (e * 2.0 - HALF_PI_LO));
+    let far = x.of(FRAC_PI_2) - s.mul_add(s.of(2.0), e.mul_sub(e.of(2.0), e.of(HALF_PI_LO)));
     flip((s + e).or_else(near, far), x.bits())
 }
 
@@ -494,13 +495,13 @@ pub fn asin<R: Real>(x: R) -> R {
 #[inline(always)]
 pub fn acos<R: Real>(x: R) -> R {
     let a = abs(x);
-    let root = (a.of(0.5) - a * 0.5).sqrt();
+    let root = a.taken_from(a.of(0.5), a.of(0.5)).sqrt();
     let near = a.less_equal(a.of(0.5));
     let s = x.or_else(near, root);
     let e = asin_excess(s);
     let middle = x.of(FRAC_PI_2) - (s + (e - HALF_PI_LO));
     let right = (s + e) * 2.0;
-    let left = x.of(PI) - (s * 2.0 + (e * 2.0 - PI_LO));
+    let left = x.of(PI) - s.mul_add(s.of(2.0), e.mul_sub(e.of(2.0), e.of(PI_LO)));
     let outer = left.or_else(x.less(x.of(0.0)), right);
     middle.or_else(near, outer)
 }
@@ -509,15 +510,15 @@ pub fn acos<R: Real>(x: R) -> R {
 #[inline(always)]
 fn atan_kernel<R: Real>(q: R) -> R {
     let z = q * q;
-    let p = z * -0.0017825083 + 0.010867682;
-    let p = p * z - 0.031095743;
-    let p = p * z + 0.05788065;
-    let p = p * z - 0.083992854;
-    let p = p * z + 0.10950878;
-    let p = p * z - 0.14264016;
-    let p = p * z + 0.1999853;
-    let p = p * z - 0.333333;
-    q + q * z * p
+    let p = z.mul_add(z.of(-0.0017825083), z.of(0.010867682));
+    let p = p.mul_add(z, p.of(-0.031095743));
+    let p = p.mul_add(z, p.of(0.05788065));
+    let p = p.mul_add(z, p.of(-0.083992854));
+    let p = p.mul_add(z, p.of(0.10950878));
+    let p = p.mul_add(z, p.of(-0.14264016));
+    let p = p.mul_add(z, p.of(0.1999853));
+    let p = p.mul_add(z, p.of(-0.333333));
+    (q * z).mul_add(p, q)
 }
 
 /// atan x; ±π/2 at ±∞.
@@ -572,10 +573,10 @@ pub fn atan2<R: Real>(y: R, x: R) -> R {
 pub fn sinh<R: Real>(x: R) -> R {
     let a = abs(x);
     let z = a * a;
-    let p = z * 2.7822132e-6 + 0.00019842896;
-    let p = p * z + 0.0083333105;
-    let p = p * z + 0.16666667;
-    let near = a + a * z * p;
+    let p = z.mul_add(z.of(2.7822132e-6), z.of(0.00019842896));
+    let p = p.mul_add(z, p.of(0.0083333105));
+    let p = p.mul_add(z, p.of(0.16666667));
+    let near = (a * z).mul_add(p, a);
     let half = exp_scaled(min(a, a.of(90.0)), -1);
     let far = half - half.of(0.25) / half;
     flip(near.or_else(a.less(a.of(1.0)), far), x.bits())
@@ -600,11 +601,11 @@ pub fn cosh<R: Real>(x: R) -> R {
 pub fn tanh<R: Real>(x: R) -> R {
     let a = abs(x);
     let z = a * a;
-    let p = z * -0.0056922967 + 0.020628167;
-    let p = p * z - 0.053736515;
-    let p = p * z + 0.13331406;
-    let p = p * z - 0.3333328;
-    let near = a + a * z * p;
+    let p = z.mul_add(z.of(-0.0056922967), z.of(0.020628167));
+    let p = p.mul_add(z, p.of(-0.053736515));
+    let p = p.mul_add(z, p.of(0.13331406));
+    let p = p.mul_add(z, p.of(-0.3333328));
+    let near = (a * z).mul_add(p, a);
     let e = exp_scaled(min(a, a.of(10.0)) * 2.0, 0);
     let far = e.of(1.0) - e.of(2.0) / (e + 1.0);
     flip(near.or_else(a.less(a.of(0.625)), far), x.bits())
@@ -675,9 +676,9 @@ fn log2_two<R: Real>(x: R, offset: R) -> (R, R) {
     let z_hi = head(square);
     let z_lo = (square - z_hi) + s_lo * ((s_hi + s_hi) + s_lo);
     let z = z_hi + z_lo;
-    let p = z * 0.28171197 + 0.3200118;
-    let p = p * z + 0.41220593;
-    let p = p * z + 0.577078;
+    let p = z.mul_add(z.of(0.28171197), z.of(0.3200118));
+    let p = p.mul_add(z, p.of(0.41220593));
+    let p = p.mul_add(z, p.of(0.577078));
     // K = 2.8857422 - 3.521057e-4, K/3 = 0.96191406 - 1.17368574e-4.
     let main = z_hi * 0.96191406;
     let rest = (z * z * p + (z_lo * 0.961_796_7 - z_hi * 0.000117368574)) - 0.0003521057;
@@ -703,13 +704,13 @@ fn barrier<R: Real>(x: R) -> R {
 fn exp2_two<R: Real>(hi: R, lo: R) -> R {
     let t = (hi + lo) + MAGIC;
     let f = (hi - (t - MAGIC)) + lo;
-    let p = f * 1.3835152e-5 + 0.00015451774;
-    let p = p * f + 0.0013339743;
-    let p = p * f + 0.009618088;
-    let p = p * f + 0.055504035;
-    let p = p * f + 0.2402265;
-    let p = p * f + LN_2;
-    let e = f * p + 1.0;
+    let p = f.mul_add(f.of(1.3835152e-5), f.of(0.00015451774));
+    let p = p.mul_add(f, p.of(0.0013339743));
+    let p = p.mul_add(f, p.of(0.009618088));
+    let p = p.mul_add(f, p.of(0.055504035));
+    let p = p.mul_add(f, p.of(0.2402265));
+    let p = p.mul_add(f, p.of(LN_2));
+    let e = f.mul_add(p, f.of(1.0));
     let k = t.bits().minus(t.bits().of(MAGIC.to_bits()));
     let half = k.shift_signed(1);
     e * power_of_two(half) * power_of_two(k.minus(half))
@@ -876,37 +877,53 @@ pub fn or<R: Real>(a: R, b: R) -> R {
 
 #[cfg(test)]
 mod tests {
+    use super::super::FusedReal;
     use super::*;
     use std::f64::consts::PI as PI_64;
 
     struct Case {
         name: &'static str,
         f: fn(f32) -> f32,
+        /// The same, fused.
+        fused: fn(f32) -> f32,
         exact: fn(f64) -> f64,
         /// Worst error allowed, in ulp.
         bound: f64,
     }
 
+    /// A function's cases, with products and sums rounded twice and once.
+    macro_rules! case {
+        ($f:ident, $exact:expr, $bound:literal) => {
+            Case {
+                name: stringify!($f),
+                f: $f,
+                fused: |x| $f(FusedReal::from_number(x)).number(),
+                exact: $exact,
+                bound: $bound,
+            }
+        };
+    }
+
     const CASES: &[Case] = &[
-        Case { name: "exp", f: exp, exact: f64::exp, bound: 1.0 },
-        Case { name: "log", f: log, exact: f64::ln, bound: 1.0 },
-        Case { name: "log1p", f: log1p, exact: f64::ln_1p, bound: 1.5 },
-        Case { name: "sin", f: sin, exact: f64::sin, bound: 1.15 },
-        Case { name: "cos", f: cos, exact: f64::cos, bound: 1.15 },
-        Case { name: "tan", f: tan, exact: f64::tan, bound: 3.1 },
-        Case { name: "sinpi", f: sinpi, exact: exact_sinpi, bound: 1.25 },
-        Case { name: "cospi", f: cospi, exact: exact_cospi, bound: 1.25 },
-        Case { name: "asin", f: asin, exact: f64::asin, bound: 1.8 },
-        Case { name: "acos", f: acos, exact: f64::acos, bound: 1.3 },
-        Case { name: "atan", f: atan, exact: f64::atan, bound: 1.8 },
-        Case { name: "sinh", f: sinh, exact: f64::sinh, bound: 1.8 },
-        Case { name: "cosh", f: cosh, exact: f64::cosh, bound: 1.6 },
-        Case { name: "tanh", f: tanh, exact: f64::tanh, bound: 1.5 },
-        Case { name: "sigmoid", f: sigmoid, exact: |x| 1.0 / (1.0 + (-x).exp()), bound: 2.5 },
-        Case { name: "softplus", f: softplus, exact: exact_softplus, bound: 2.0 },
-        Case { name: "cbrt", f: cbrt, exact: f64::cbrt, bound: 0.8 },
-        Case { name: "round", f: round, exact: f64::round_ties_even, bound: 0.0 },
-        Case { name: "floor", f: floor, exact: f64::floor, bound: 0.0 },
+        case!(exp, f64::exp, 1.0),
+        case!(log, f64::ln, 1.0),
+        case!(log1p, f64::ln_1p, 1.5),
+        case!(sin, f64::sin, 1.15),
+        case!(cos, f64::cos, 1.15),
+        case!(tan, f64::tan, 3.1),
+        case!(sinpi, exact_sinpi, 1.25),
+        case!(cospi, exact_cospi, 1.25),
+        case!(asin, f64::asin, 1.8),
+        case!(acos, f64::acos, 1.3),
+        case!(atan, f64::atan, 1.8),
+        case!(sinh, f64::sinh, 1.8),
+        case!(cosh, f64::cosh, 1.6),
+        case!(tanh, f64::tanh, 1.5),
+        case!(sigmoid, |x| 1.0 / (1.0 + (-x).exp()), 2.5),
+        case!(softplus, exact_softplus, 2.0),
+        case!(cbrt, f64::cbrt, 0.8),
+        case!(round, f64::round_ties_even, 0.0),
+        case!(floor, f64::floor, 0.0),
     ];
 
     const EDGES: &[f32] = &[
@@ -1001,15 +1018,17 @@ mod tests {
 
     #[test]
     fn every_function_keeps_its_bound() {
-        for Case { name, f, exact, bound } in CASES {
-            let (error, x) = worst(f, *exact);
-            assert!(error <= *bound, "{name}({x:e}) = {:e} is off by {error} ulp", f(x));
+        for Case { name, f, fused, exact, bound } in CASES {
+            for (f, how) in [(f, "rounded twice"), (fused, "fused")] {
+                let (error, x) = worst(f, *exact);
+                assert!(error <= *bound, "{name}({x:e}) = {:e} is off by {error} ulp, {how}", f(x));
+            }
         }
     }
 
     #[test]
     fn the_alarm_rings() {
-        for Case { name, f, exact, bound } in CASES {
+        for Case { name, f, exact, bound, .. } in CASES {
             let shift = bound.ceil() as u32 + 1;
             let spoilt = |x: f32| {
                 let y = f(x);
@@ -1047,6 +1066,9 @@ mod tests {
     fn functions_of_two_arguments_keep_their_bounds() {
         assert!(worst_pair(pow, f64::powf) <= 1.3);
         assert!(worst_pair(atan2, f64::atan2) <= 1.8);
+        let single = FusedReal::from_number;
+        assert!(worst_pair(|x, y| pow(single(x), single(y)).number(), f64::powf) <= 1.3);
+        assert!(worst_pair(|y, x| atan2(single(y), single(x)).number(), f64::atan2) <= 1.8);
     }
 
     #[test]

@@ -20,7 +20,9 @@ mod vector;
 pub(crate) use engine::{CpuEngine, KERNEL_LIMIT, LANES_MOST, lanes_for, lower, with_large_stack};
 pub(crate) use evaluator::Evaluator;
 pub(crate) use lane::{CHUNK, Width};
-pub(crate) use real::{Real, Truth, Word};
+#[cfg(test)]
+use real::FusedReal;
+pub(crate) use real::{Real, Single, Truth, Word};
 pub(crate) use run::{Block, Given, Output, run};
 pub(crate) use tape::{Tape, compile};
 pub(crate) use vector::{Vectorised, vectorised};

@@ -1,13 +1,13 @@
 //! A kernel in a form that runs, machine code or a tape, behind one interface: tiles of restarts and many steps at a call.
 
-use super::lane::{Lane, Width};
+use super::lane::{Lane, Width, fuses};
 #[cfg(target_arch = "x86_64")]
 use super::machine::{MachineCode, Worker};
 use super::run::{Block, Given, Output, TableRows, run};
 use super::tape::{Tape, compile};
 use super::tile::{Ring, Task, TileLayout, Work};
 use crate::graph::DIVERGED;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, contract};
 
 /// A gradient beyond this is not finite: [`Unary::Magnitude`](crate::graph::Unary) reads infinities as the largest number.
 pub(super) const HUGE: f64 = 3.4e38;
@@ -34,7 +34,16 @@ pub(crate) trait Runner<F> {
 }
 
 /// Machine code where this machine and the kernel allow it, else a tape.
-pub(super) fn program<F: Lane>(kernel: &Kernel, layout: TileLayout, width: Width, task: Task) -> Box<dyn Program<F>> {
+pub(super) fn program<F: Lane>(
+    mut kernel: Kernel,
+    layout: TileLayout,
+    width: Width,
+    task: Task,
+) -> Box<dyn Program<F>> {
+    if fuses() {
+        contract(&mut kernel);
+    }
+    let kernel = &kernel;
     F::machine(kernel, &layout, width, task).unwrap_or_else(|| {
         let tape = compile::<F>(kernel, layout.states, layout.drawn);
         let lanes = super::engine::lanes_for::<F>(tape.rows);

@@ -1,8 +1,9 @@
 //! Runs a tape over one block of lanes, compiled for each width of vector instructions.
 
-use super::lane::{CHUNK, Lane, Width};
+use super::lane::{CHUNK, Lane, Width, fuses};
 use super::tape::{Op, Operand, Space, Tape};
 use crate::graph::{LaneLoop, Law};
+use crate::kernel::Fused;
 use crate::random::{Purpose, RowDraws, philox4x32, row_words};
 
 /// The surface's table as lanes read it.
@@ -146,7 +147,8 @@ impl<F> Given<'_, F> {
 /// Runs the tape once: one step, or one evaluation.
 pub(crate) fn run<F: Lane>(width: Width, tape: &Tape<F>, block: &mut Block<F>, given: Given<'_, F>) {
     match width {
-        Width::Baseline => interpret(tape, block, given),
+        Width::Baseline if fuses() => interpret::<F, true>(tape, block, given),
+        Width::Baseline => interpret::<F, false>(tape, block, given),
         // SAFETY: `Width::detect` saw the feature on this machine.
         #[cfg(target_arch = "x86_64")]
         Width::Avx2 => unsafe { with_avx2(tape, block, given) },
@@ -157,15 +159,15 @@ pub(crate) fn run<F: Lane>(width: Width, tape: &Tape<F>, block: &mut Block<F>, g
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 fn with_avx2<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, given: Given<'_, F>) {
-    interpret(tape, block, given);
+    interpret::<F, true>(tape, block, given);
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl")]
+#[target_feature(enable = "avx512f,avx512vl,fma")]
 fn with_avx512<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, given: Given<'_, F>) {
-    interpret(tape, block, given);
+    interpret::<F, true>(tape, block, given);
 }
 
 /// Where an operand's numbers are.
@@ -283,7 +285,7 @@ impl<F: Lane> LaneLoop<F> for Pairs<F> {
 }
 
 #[inline(always)]
-fn interpret<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, given: Given<'_, F>) {
+fn interpret<F: Lane, const FUSE: bool>(tape: &Tape<F>, block: &mut Block<F>, given: Given<'_, F>) {
     let Given { host, data, step } = given;
     let lanes = block.lanes;
     let rows = block.slab.len() / lanes;
@@ -335,14 +337,17 @@ fn interpret<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, given: Given<'_, F>)
                     let mut out = [F::default(); CHUNK];
                     // SAFETY: rows have `lanes` numbers; the chunk is copied before it is written.
                     unsafe {
-                        F::unary(op, &chunk(a, at), &mut out);
+                        F::unary::<FUSE>(op, &chunk(a, at), &mut out);
                         to.add(at).cast::<[F; CHUNK]>().write_unaligned(out);
                     }
                 }
             }
             Op::Binary { op, to, a, b } => {
                 let to = places.row(to, counters);
-                F::binary(op, Pairs { to, a: places.source(a, counters), b: places.source(b, counters), lanes });
+                F::binary::<FUSE, _>(
+                    op,
+                    Pairs { to, a: places.source(a, counters), b: places.source(b, counters), lanes },
+                );
             }
             Op::Select { to, c, a, b } => {
                 let to = places.row(to, counters);
@@ -355,6 +360,23 @@ fn interpret<F: Lane>(tape: &Tape<F>, block: &mut Block<F>, given: Given<'_, F>)
                         let mut out = [zero; CHUNK];
                         for i in 0..CHUNK {
                             out[i] = if c[i] != zero { a[i] } else { b[i] };
+                        }
+                        to.add(at).cast::<[F; CHUNK]>().write_unaligned(out);
+                    }
+                }
+            }
+            Op::Fused { op, to, a, b, c } => {
+                let to = places.row(to, counters);
+                let (a, b, c) = (places.source(a, counters), places.source(b, counters), places.source(c, counters));
+                for at in (0..lanes).step_by(CHUNK) {
+                    // SAFETY: rows have `lanes` numbers; chunks are copied before they are written.
+                    unsafe {
+                        let (a, b, c) = (chunk(a, at), chunk(b, at), chunk(c, at));
+                        let mut out = [F::default(); CHUNK];
+                        match op {
+                            Fused::Add => (0..CHUNK).for_each(|i| out[i] = a[i].mul_add(b[i], c[i])),
+                            Fused::Subtract => (0..CHUNK).for_each(|i| out[i] = a[i].mul_add(b[i], c[i].negated())),
+                            Fused::SubtractFrom => (0..CHUNK).for_each(|i| out[i] = a[i].negated().mul_add(b[i], c[i])),
                         }
                         to.add(at).cast::<[F; CHUNK]>().write_unaligned(out);
                     }

@@ -6,7 +6,7 @@
 
 use super::lane::Lane;
 use crate::graph::{Binary, Law, MAX_RANK, Unary};
-use crate::kernel::{Array, Index, Instruction, Kernel, Statement, ValueId};
+use crate::kernel::{Array, Fused, Index, Instruction, Kernel, Statement, ValueId};
 use std::collections::HashMap;
 
 /// Where an operand lies.
@@ -67,6 +67,14 @@ pub(super) enum Op {
         c: Operand,
         a: Operand,
         b: Operand,
+    },
+    /// A product and a sum, rounded once.
+    Fused {
+        op: Fused,
+        to: Operand,
+        a: Operand,
+        b: Operand,
+        c: Operand,
     },
     /// Four rows of draws from `to` on.
     Draw {
@@ -236,17 +244,12 @@ impl Lives {
                 Statement::Let(value, instruction) => {
                     self.defined[*value as usize] = self.place;
                     self.depth[*value as usize] = self.level;
-                    match *instruction {
-                        Instruction::Load(array, index) => {
-                            loads.insert(*value, (array, index));
-                            let last = self.loads.entry((array, index)).or_default();
-                            *last = (*last).max(self.place);
-                        }
-                        Instruction::Unary(_, a) | Instruction::Component(a, _) => used.push(a),
-                        Instruction::Binary(_, a, b) => used.extend([a, b]),
-                        Instruction::Select(c, a, b) => used.extend([c, a, b]),
-                        _ => {}
+                    if let Instruction::Load(array, index) = *instruction {
+                        loads.insert(*value, (array, index));
+                        let last = self.loads.entry((array, index)).or_default();
+                        *last = (*last).max(self.place);
                     }
+                    used.extend(instruction.operands());
                 }
                 Statement::Store(array, index, value) => {
                     used.push(*value);
@@ -498,12 +501,13 @@ impl<F: Lane> Compiler<'_, F> {
                 Op::Gather { column, .. } => [column; 3],
                 Op::Copy { a, .. } | Op::Unary { a, .. } => [a, a, a],
                 Op::Binary { a, b, .. } => [a, b, b],
-                Op::Select { c, a, b, .. } => [c, a, b],
+                Op::Select { c, a, b, .. } | Op::Fused { a, b, c, .. } => [c, a, b],
             };
             match op {
                 Op::Binary { to: place, .. }
                 | Op::Unary { to: place, .. }
                 | Op::Select { to: place, .. }
+                | Op::Fused { to: place, .. }
                 | Op::Gather { to: place, .. }
                     if *place == a =>
                 {
@@ -575,6 +579,13 @@ impl<F: Lane> Compiler<'_, F> {
                 self.release(&[c, a, b]);
                 let to = self.destination(value);
                 self.ops.push(Op::Select { to, c: on, a: from, b: with });
+                to
+            }
+            Instruction::Fused(op, a, b, c) => {
+                let [from, with, plus] = [a, b, c].map(|v| self.operand(v));
+                self.release(&[a, b, c]);
+                let to = self.destination(value);
+                self.ops.push(Op::Fused { op, to, a: from, b: with, c: plus });
                 to
             }
         };

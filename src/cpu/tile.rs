@@ -73,6 +73,17 @@ impl TileLayout {
         words[lanes + lane] = (id >> 32) as u32;
     }
 
+    /// Gives all lanes to restarts.
+    pub(crate) fn set_ids<F: Lane>(&self, tile: &mut [F], lanes: usize, id: impl Fn(usize) -> u64) {
+        let words: &mut [u32] = bytemuck::cast_slice_mut(&mut tile[self.words() * lanes..][..2 * lanes]);
+        let (low, high) = words.split_at_mut(lanes);
+        for (lane, (low, high)) in low.iter_mut().zip(high).enumerate() {
+            let id = id(lane);
+            *low = id as u32;
+            *high = (id >> 32) as u32;
+        }
+    }
+
     /// One bit for each lane that runs.
     pub(crate) fn alive<'a, F: Lane>(&self, tile: &'a mut [F], lanes: usize) -> &'a mut [u64] {
         bytemuck::cast_slice_mut(&mut tile[self.row(self.words() + 2, lanes)])

@@ -71,10 +71,7 @@ fn split(kernel: &mut Kernel, parameters: usize) -> usize {
         let on = |v: u32| varies[v as usize];
         let reads = match *instruction {
             Instruction::Load(Array::X, index) => index.offset as usize >= parameters,
-            Instruction::Unary(_, a) | Instruction::Component(a, _) => on(a),
-            Instruction::Binary(_, a, b) => on(a) || on(b),
-            Instruction::Select(c, a, b) => on(c) || on(a) || on(b),
-            _ => false,
+            instruction => instruction.operands().any(on),
         };
         varies[*value as usize] = reads;
         if reads { back.push(statement) } else { front.push(statement) }

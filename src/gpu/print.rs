@@ -2,7 +2,7 @@
 
 use super::spread::Spread;
 use crate::graph::{Binary, Law, Unary};
-use crate::kernel::{Array, Index, Instruction, Kernel, Loop, Statement, Type, ValueId};
+use crate::kernel::{Array, Fused, Index, Instruction, Kernel, Loop, Statement, Type, ValueId};
 use crate::random::Purpose;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
@@ -339,6 +339,14 @@ impl<'k> Printer<'k> {
                 text
             }
             Instruction::Select(c, a, b) => format!("select({}, {}, {})", self.name(b), self.name(a), self.name(c)),
+            Instruction::Fused(op, a, b, c) => {
+                let (a, b, c) = (self.name(a), self.name(b), self.name(c));
+                match op {
+                    Fused::Add => format!("fma({a}, {b}, {c})"),
+                    Fused::Subtract => format!("fma({a}, {b}, -({c}))"),
+                    Fused::SubtractFrom => format!("fma(-({a}), {b}, {c})"),
+                }
+            }
             Instruction::Draw { site, law, block } => {
                 let function = match law {
                     Law::Normal => "draw_normal",

@@ -344,9 +344,8 @@ fn used(body: &[Statement], own: bool, uses: &mut Uses) {
                 note(uses, a, by);
                 note(uses, b, by);
             }
-            Statement::Let(_, Instruction::Unary(_, a) | Instruction::Component(a, _)) => note(uses, a, None),
-            Statement::Let(_, Instruction::Select(c, a, b)) => [c, a, b].into_iter().for_each(|v| note(uses, v, None)),
-            Statement::Let(..) | Statement::Pick(_) => {}
+            Statement::Let(_, ref instruction) => instruction.operands().for_each(|v| note(uses, v, None)),
+            Statement::Pick(_) => {}
             Statement::Store(_, _, value) => note(uses, value, None),
             Statement::Loop(ref inner) => {
                 for c in &inner.carried {

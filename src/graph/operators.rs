@@ -5,7 +5,7 @@
 //! math and on WGSL; for `+ - * /` and `sqrt` what WGSL promises), its WGSL text and its lane functions.
 
 use super::{Graph, NodeId};
-use crate::cpu::{Real, math, math64};
+use crate::cpu::{Real, Single, math, math64};
 
 /// How an error of the argument reaches the value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,10 +78,10 @@ macro_rules! unary_operators {
             /// Rough cost in multiplications: what makes a value worth keeping.
             pub fn cost(self) -> u32 { match self { $(Unary::$variant => $cost),* } }
 
-            /// Applies the operator to a block of `f32` lanes.
+            /// Applies the operator to a block of lanes in single precision.
             #[inline(always)]
             #[expect(unreachable_patterns, reason = "sine, cosine and tangent have their own block loop: large angles are rare")]
-            pub(crate) fn lanes32(self, a: &[f32], out: &mut [f32]) {
+            pub(crate) fn lanes32<R: Single>(self, a: &[R], out: &mut [R]) {
                 match self {
                     Unary::Sin => math::sin_block(a, out),
                     Unary::Cos => math::cos_block(a, out),
@@ -378,10 +378,15 @@ macro_rules! binary_operators {
             /// Rough cost in multiplications.
             pub fn cost(self) -> u32 { match self { $(Binary::$variant => $cost),* } }
 
-            /// Calls `with` with this operator's `f32` lane function, so that the caller's loop is compiled for each.
+            /// Calls `with` with this operator's lane function in single precision, so that the caller's loop is compiled for each.
             #[inline(always)]
-            pub(crate) fn lanes32<L: LaneLoop<f32>>(self, with: L) {
-                match self { $(Binary::$variant => with.run($lane32)),* }
+            pub(crate) fn lanes32<R: Single, L: LaneLoop<f32>>(self, with: L) {
+                match self {
+                    $(Binary::$variant => with.run(
+                        #[inline(always)]
+                        |a: f32, b: f32| ($lane32)(R::from_number(a), R::from_number(b)).number()
+                    )),*
+                }
             }
 
             /// Applies the operator to two numbers of any kind: the function that `lanes32` gives out.

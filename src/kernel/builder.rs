@@ -269,18 +269,8 @@ fn mark(body: &[Statement], used: &mut [bool]) {
         match statement {
             Statement::Let(value, instruction) => {
                 if used[*value as usize] {
-                    match *instruction {
-                        Instruction::Unary(_, a) | Instruction::Component(a, _) => used[a as usize] = true,
-                        Instruction::Binary(_, a, b) => {
-                            used[a as usize] = true;
-                            used[b as usize] = true;
-                        }
-                        Instruction::Select(c, a, b) => {
-                            for v in [c, a, b] {
-                                used[v as usize] = true;
-                            }
-                        }
-                        _ => {}
+                    for operand in instruction.operands() {
+                        used[operand as usize] = true;
                     }
                 }
             }

@@ -4,11 +4,13 @@
 //! Every value is assigned once; a loop's accumulators are its `carried` values. All trip counts are known.
 
 mod builder;
+mod contract;
 mod cuts;
 mod nest;
 mod passes;
 mod straight;
 
+pub use contract::contract;
 pub use nest::{lower_nest, lower_shared};
 pub use straight::lower_straight;
 
@@ -110,6 +112,8 @@ pub enum Instruction {
     Binary(Binary, ValueId, ValueId),
     /// `where(condition, a, b)`.
     Select(ValueId, ValueId, ValueId),
+    /// A product and a sum, rounded once.
+    Fused(Fused, ValueId, ValueId, ValueId),
     /// Four draws: those of coordinates `4·block` to `4·block + 3`.
     Draw {
         /// The place of drawing in the update rule.
@@ -121,6 +125,30 @@ pub enum Instruction {
     },
     /// One of four draws.
     Component(ValueId, u8),
+}
+
+impl Instruction {
+    /// The values that it reads.
+    pub fn operands(&self) -> impl Iterator<Item = ValueId> {
+        let all = match *self {
+            Instruction::Unary(_, a) | Instruction::Component(a, _) => [Some(a), None, None],
+            Instruction::Binary(_, a, b) => [Some(a), Some(b), None],
+            Instruction::Select(a, b, c) | Instruction::Fused(_, a, b, c) => [Some(a), Some(b), Some(c)],
+            _ => [None; 3],
+        };
+        all.into_iter().flatten()
+    }
+}
+
+/// A product of two values and a third, rounded once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fused {
+    /// `a·b + c`
+    Add,
+    /// `a·b - c`
+    Subtract,
+    /// `c - a·b`
+    SubtractFrom,
 }
 
 /// What a value is.

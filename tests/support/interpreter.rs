@@ -3,8 +3,8 @@
 //! Values are `None` until they are assigned, and again after the loop turn that they belong to: a value used outside its
 //! place is a panic. Arrays that a kernel fills begin as NaN.
 
-use catchment::graph::Scalar;
-use catchment::kernel::{Array, Index, Instruction, Kernel, Statement, ValueId};
+use catchment::graph::{Binary, Scalar};
+use catchment::kernel::{Array, Fused, Index, Instruction, Kernel, Statement, ValueId};
 use std::collections::BTreeMap;
 
 /// What a restart brings to a kernel.
@@ -89,7 +89,10 @@ impl<S: Scalar> Machine<'_, S> {
                 Statement::Let(value, instruction) => {
                     let arithmetic = matches!(
                         instruction,
-                        Instruction::Unary(..) | Instruction::Binary(..) | Instruction::Select(..)
+                        Instruction::Unary(..)
+                            | Instruction::Binary(..)
+                            | Instruction::Select(..)
+                            | Instruction::Fused(..)
                     );
                     self.operations += u64::from(arithmetic);
                     self.values[*value as usize] = Some(self.instruction(instruction));
@@ -167,6 +170,15 @@ impl<S: Scalar> Machine<'_, S> {
             Instruction::Unary(op, a) => S::unary(op, self.one(a)),
             Instruction::Binary(op, a, b) => S::binary(op, self.one(a), self.one(b)),
             Instruction::Select(c, a, b) => S::select(self.one(c), self.one(a), self.one(b)),
+            // A kernel is interpreted before products are contracted; what is tested of a contracted one is its value alone.
+            Instruction::Fused(op, a, b, c) => {
+                let product = S::binary(Binary::Mul, self.one(a), self.one(b));
+                match op {
+                    Fused::Add => S::binary(Binary::Add, product, self.one(c)),
+                    Fused::Subtract => S::binary(Binary::Sub, product, self.one(c)),
+                    Fused::SubtractFrom => S::binary(Binary::Sub, self.one(c), product),
+                }
+            }
             Instruction::Draw { site, block, .. } => {
                 return Value::Four { site: site as usize, block: self.place(&block) };
             }

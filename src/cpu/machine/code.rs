@@ -5,7 +5,7 @@
 use super::super::real::{Real, Truth, Word};
 use super::encode::{Predicate, Shift};
 use crate::graph::{Law, MAX_RANK};
-use crate::kernel::LoopVar;
+use crate::kernel::{Fused, LoopVar};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Shl, Shr, Sub};
@@ -100,6 +100,7 @@ pub(super) enum Op {
     Constant(u32),
     Load(Place),
     Two(Two, Value, Value),
+    Fused(Fused, Value, Value, Value),
     Sqrt(Value),
     /// A signed integer as a number.
     Convert(Value),
@@ -141,6 +142,7 @@ impl Op {
         let list = match *self {
             Op::Constant(_) | Op::Load(_) | Op::Draw { .. } => [None; 4],
             Op::Two(_, a, b) => [Some(a), Some(b), None, None],
+            Op::Fused(_, a, b, c) => [Some(a), Some(b), Some(c), None],
             Op::Sqrt(a) | Op::Convert(a) | Op::Shift(_, a, _) | Op::Third(a) => [Some(a), None, None, None],
             Op::Test(test) => [of(test)[0], of(test)[1], None, None],
             Op::Choose(test, yes, no) => [of(test)[0], of(test)[1], Some(yes), Some(no)],
@@ -231,6 +233,7 @@ impl Recorder {
     pub(super) fn op(&self, op: Op) -> Value {
         let op = match op {
             Op::Two(two, a, b) if two.commutes() && b < a => Op::Two(two, b, a),
+            Op::Fused(fused, a, b, c) if b < a => Op::Fused(fused, b, a, c),
             op => op,
         };
         let mut state = self.state.borrow_mut();
@@ -414,6 +417,15 @@ impl<'r> Real for Recorded<'r> {
 
     fn of(self, value: f32) -> Recorded<'r> {
         self.constant(value.to_bits())
+    }
+    fn mul_add(self, b: Recorded<'r>, c: Recorded<'r>) -> Recorded<'r> {
+        self.op(Op::Fused(Fused::Add, self.value, b.value, c.value))
+    }
+    fn mul_sub(self, b: Recorded<'r>, c: Recorded<'r>) -> Recorded<'r> {
+        self.op(Op::Fused(Fused::Subtract, self.value, b.value, c.value))
+    }
+    fn taken_from(self, b: Recorded<'r>, c: Recorded<'r>) -> Recorded<'r> {
+        self.op(Op::Fused(Fused::SubtractFrom, self.value, b.value, c.value))
     }
     fn sqrt(self) -> Recorded<'r> {
         self.op(Op::Sqrt(self.value))

@@ -4,9 +4,9 @@
 //! but the loop's accumulators, so that every turn finds the registers alike.
 
 use super::code::{Base, Definition, Item, Op, Place, Test, Two, Value};
-use super::encode::{self, Assembler, Form, Gpr, Label, Memory, Source};
+use super::encode::{self, Assembler, Form, Gpr, Label, Memory, Operands, Source};
 use super::frame;
-use crate::kernel::LoopVar;
+use crate::kernel::{Fused, LoopVar};
 use std::collections::HashMap;
 
 /// The tile, its parameters before and after the step, the step's host scalars, scratch memory, the frame, the table.
@@ -185,6 +185,7 @@ impl<'d> Emitter<'d> {
                 let to = self.result(value);
                 self.asm.two(opcode(two), to, from, with);
             }
+            Op::Fused(fused, a, b, c) => self.fused(value, fused, [a, b], c),
             Op::Sqrt(a) | Op::Convert(a) => {
                 let from = self.source(a);
                 self.release_all(&op);
@@ -219,6 +220,58 @@ impl<'d> Emitter<'d> {
             Op::Draw { tag, law, block, to } => self.draw(tag, law, block, to),
         }
         self.unlock();
+    }
+
+    /// A product and a sum. The instruction writes over one of its operands: best one that is not needed any more, else one
+    /// that must be loaded anyway.
+    fn fused(&mut self, value: Value, fused: Fused, [a, b]: [Value; 2], c: Value) {
+        let op = Op::Fused(fused, a, b, c);
+        let held = |this: &Self, v: Value| this.register[v as usize].is_some();
+        let accumulator = self.inherits(value).filter(|v| [a, b, c].contains(v));
+        let ending = [c, a, b].into_iter().find(|&v| {
+            self.register[v as usize].is_some_and(|r| !self.pinned[r as usize]) && self.next_use(v).is_none()
+        });
+        let given = accumulator.or(ending);
+        let lost = given.or_else(|| [c, a, b].into_iter().find(|&v| !held(self, v) && (v == c || a != b))).unwrap_or(c);
+        let to = match given.and_then(|v| self.register[v as usize]) {
+            Some(register) => {
+                self.locked[register as usize] = true;
+                register
+            }
+            None => {
+                if let Some(register) = self.register[lost as usize] {
+                    self.locked[register as usize] = true;
+                }
+                let to = self.take();
+                self.locked[to as usize] = true;
+                match self.register[lost as usize] {
+                    Some(register) => self.asm.copy(to, register),
+                    None => self.load_home(lost, to),
+                }
+                to
+            }
+        };
+        let (operands, second, last) = if lost == c {
+            let (x, y) = if held(self, b) { (b, a) } else { (a, b) };
+            (Operands::Addend, x, y)
+        } else {
+            let other = if lost == a { b } else { a };
+            if held(self, other) || (!held(self, c) && other == lost) {
+                (Operands::FactorAndAddend, other, c)
+            } else {
+                (Operands::FactorAndFactor, c, other)
+            }
+        };
+        // What is given away is read where it lies; its twin in the product lies there, too.
+        let second = if second == lost { to } else { self.in_register(second) };
+        let last = if last == lost { Source::Register(to) } else { self.source(last) };
+        self.asm.two(encode::fused(fused, operands), to, second, last);
+        self.release_all(&op);
+        if accumulator.is_some() {
+            self.result(value);
+        } else {
+            self.hold(value, to);
+        }
     }
 
     /// Whether something in the rest of this body writes to a loaded place before the value's last use.

@@ -3,6 +3,8 @@
 //! Encodings: Intel, "64 and IA-32 Architectures Software Developer's Manual", volume 2. Vector registers are numbered 0 to
 //! 31 (AVX2: 0 to 15). A memory operand is `base + index + displacement`.
 
+use crate::kernel::Fused;
+
 /// General registers by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -91,6 +93,31 @@ const fn opcode(prefix: u8, map: u8, byte: u8) -> Opcode {
     Opcode { prefix, map, wide: false, byte }
 }
 
+/// Which operand of a fused instruction lies where the result goes; a factor's partner comes second, and what is left last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operands {
+    /// A factor; the last operand is the other factor (form 132).
+    FactorAndFactor,
+    /// A factor; the last operand is the addend (form 213).
+    FactorAndAddend,
+    /// The addend (form 231).
+    Addend,
+}
+
+pub(super) const fn fused(fused: Fused, operands: Operands) -> Opcode {
+    let form = match operands {
+        Operands::FactorAndFactor => 0x90,
+        Operands::FactorAndAddend => 0xa0,
+        Operands::Addend => 0xb0,
+    };
+    let kind = match fused {
+        Fused::Add => 8,
+        Fused::Subtract => 10,
+        Fused::SubtractFrom => 12,
+    };
+    opcode(1, 2, form | kind)
+}
+
 pub(super) const ADD: Opcode = opcode(0, 1, 0x58);
 pub(super) const MUL: Opcode = opcode(0, 1, 0x59);
 pub(super) const SUB: Opcode = opcode(0, 1, 0x5c);
@@ -105,7 +132,7 @@ pub(super) const ADD_BITS: Opcode = opcode(1, 1, 0xfe);
 pub(super) const SUB_BITS: Opcode = opcode(1, 1, 0xfa);
 pub(super) const MIN_BITS: Opcode = opcode(1, 2, 0x3b);
 pub(super) const CONVERT: Opcode = opcode(0, 1, 0x5b);
-pub(super) const FUSED: Opcode = opcode(1, 2, 0xb8);
+pub(super) const MULTIPLY_ADD: Opcode = fused(Fused::Add, Operands::Addend);
 const LOAD: Opcode = opcode(0, 1, 0x10);
 const STORE: Opcode = opcode(0, 1, 0x11);
 const MOVE: Opcode = opcode(0, 1, 0x28);

@@ -268,6 +268,9 @@ impl Lowering<'_> {
             Instruction::Binary(Binary::Max, ..) if self.cones.iter().any(|c| c.contains(&value)) => return Some(()),
             Instruction::Unary(op, a) => op.apply(r.number(self.value(a)?)).value,
             Instruction::Binary(op, a, b) => op.apply(r.number(self.value(a)?), r.number(self.value(b)?)).value,
+            Instruction::Fused(fused, a, b, c) => {
+                r.op(Op::Fused(fused, self.value(a)?, self.value(b)?, self.value(c)?))
+            }
             Instruction::Select(c, a, b) => r.select(self.value(c)?, self.value(a)?, self.value(b)?),
             Instruction::Draw { site, law, block } => {
                 let to = self.end;

@@ -83,16 +83,20 @@ impl Emitter<'_> {
         }
     }
 
+    /// The accumulator whose register a value takes: its old number is not read again in this turn.
+    pub(super) fn inherits(&self, value: Value) -> Option<Value> {
+        let &(register, accumulator) = self.wanted.get(&value)?;
+        let again = self.uses[accumulator as usize].iter().any(|&u| u > self.place && u < self.end_of(accumulator));
+        (!again && self.holder[register as usize] == Some(accumulator)).then_some(accumulator)
+    }
+
     /// The register for a result.
     pub(super) fn result(&mut self, value: Value) -> u8 {
-        if let Some(&(register, accumulator)) = self.wanted.get(&value) {
-            let last = self.uses[accumulator as usize].iter().any(|&u| u > self.place && u < self.end_of(accumulator));
-            if !last && self.holder[register as usize] == Some(accumulator) {
-                // The accumulator's old number is not read again in this turn.
-                self.register[accumulator as usize] = None;
-                self.hold(value, register);
-                return register;
-            }
+        if let Some(accumulator) = self.inherits(value)
+            && let Some(register) = self.register[accumulator as usize].take()
+        {
+            self.hold(value, register);
+            return register;
         }
         let register = self.take();
         self.hold(value, register);

@@ -2,7 +2,7 @@ use super::super::lane::{CHUNK, Lane, Width};
 use super::super::tile::{Line, Task, TileLayout, Work};
 use super::{MachineCode, Worker};
 use crate::graph::{Binary, LaneLoop, Unary};
-use crate::kernel::{Array, Carried, Index, Instruction, Kernel, Loop, Statement, Type};
+use crate::kernel::{Array, Carried, Fused, Index, Instruction, Kernel, Loop, Statement, Type};
 
 /// The forms that this machine can run.
 fn widths() -> Vec<Width> {
@@ -75,7 +75,7 @@ fn points() -> Vec<(f32, f32)> {
 /// What the tape computes, lane by lane.
 fn unary(op: Unary, x: f32) -> f32 {
     let mut out = [0.0; CHUNK];
-    <f32 as Lane>::unary(op, &[x; CHUNK], &mut out);
+    <f32 as Lane>::unary::<true>(op, &[x; CHUNK], &mut out);
     out[0]
 }
 
@@ -87,7 +87,7 @@ fn binary(op: Binary, a: f32, b: f32) -> f32 {
         }
     }
     let mut out = 0.0;
-    <f32 as Lane>::binary(op, One(a, b, &mut out));
+    <f32 as Lane>::binary::<true, _>(op, One(a, b, &mut out));
     out
 }
 
@@ -203,5 +203,92 @@ fn many_values_at_once_are_put_aside_and_come_back() {
     for width in widths() {
         // 2 Σ (x0 + k) x1, all exact.
         assert_eq!(evaluate(&kernel, width, &[(1.0, 2.0)]), [2.0 * 2.0 * (40.0 + 780.0)], "{width:?}");
+    }
+}
+
+/// `a·b + c` and its relatives with one rounding.
+fn fused(op: Fused, a: f32, b: f32, c: f32) -> f32 {
+    match op {
+        Fused::Add => a.mul_add(b, c),
+        Fused::Subtract => a.mul_add(b, -c),
+        Fused::SubtractFrom => (-a).mul_add(b, c),
+    }
+}
+
+#[test]
+fn products_and_sums_are_rounded_once_wherever_their_operands_lie() {
+    // Random chains: operands that are read again and that are not, the same one twice or three times, constants, and more
+    // values than there are registers.
+    let mut state = 0x2545_f491_4f6c_dd1du64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 33) as usize % below
+    };
+    let points = [(0.3f32, -1.7f32), (2.5, 0.11)];
+    for round in 0..300 {
+        let mut body = vec![Statement::Let(0, X0), Statement::Let(1, X1)];
+        let mut values = vec![points.map(|p| p.0), points.map(|p| p.1)];
+        let reach = [3, 8, 60][round % 3];
+        for next in 2..120u32 {
+            let pick = |r: &mut dyn FnMut(usize) -> usize| (next as usize - 1 - r(reach.min(next as usize))) as u32;
+            let [a, b, c] = [pick(&mut random), pick(&mut random), pick(&mut random)];
+            let at = |v: u32| values[v as usize];
+            let kind = [Fused::Add, Fused::Subtract, Fused::SubtractFrom][random(3)];
+            let (instruction, value) = match random(8) {
+                0 => {
+                    let constant = random(9) as f32 * 0.37 - 1.5;
+                    (Instruction::Constant(f64::from(constant).to_bits()), [constant; 2])
+                }
+                1 => (Instruction::Binary(Binary::Min, a, b), [0, 1].map(|i| binary(Binary::Min, at(a)[i], at(b)[i]))),
+                2 => (Instruction::Unary(Unary::Sin, a), [0, 1].map(|i| unary(Unary::Sin, at(a)[i]))),
+                _ => (Instruction::Fused(kind, a, b, c), [0, 1].map(|i| fused(kind, at(a)[i], at(b)[i], at(c)[i]))),
+            };
+            body.push(Statement::Let(next, instruction));
+            values.push(value);
+        }
+        let kernel = kernel(2, body, 120, vec![119, 119], Vec::new());
+        for width in widths() {
+            let got = evaluate(&kernel, width, &points);
+            let right = got.iter().zip(values[119]).all(|(&got, wanted)| same(got, wanted));
+            assert!(right, "{width:?}, round {round}: {got:?} for {:?}", values[119]);
+        }
+    }
+}
+
+#[test]
+fn accumulators_of_fused_sums() {
+    // s = Σ x0·k + s, p = p·x1 + k, and one that both factors come from.
+    let mut body = vec![Statement::Let(0, X0), Statement::Let(1, X1)];
+    body.push(Statement::Loop(Box::new(Loop {
+        var: 0,
+        count: 7,
+        block: None,
+        carried: vec![
+            Carried { value: 2, init: 0, next: 6 },
+            Carried { value: 3, init: 1, next: 7 },
+            Carried { value: 4, init: 1, next: 8 },
+        ],
+        body: vec![
+            Statement::Let(5, Instruction::Position(Index::moving(1, 0, 1))),
+            Statement::Let(6, Instruction::Fused(Fused::Add, 0, 5, 2)),
+            Statement::Let(7, Instruction::Fused(Fused::SubtractFrom, 3, 1, 5)),
+            Statement::Let(8, Instruction::Fused(Fused::Subtract, 4, 4, 2)),
+        ],
+    })));
+    body.push(Statement::Let(9, Instruction::Binary(Binary::Add, 2, 3)));
+    body.push(Statement::Let(10, Instruction::Binary(Binary::Add, 9, 4)));
+    let kernel = kernel(2, body, 11, vec![10, 10], Vec::new());
+    let (x0, x1) = (0.21f32, 0.83f32);
+    let (mut s, mut p, mut q) = (x0, x1, x1);
+    for k in 1..=7 {
+        let before = s;
+        s = x0.mul_add(k as f32, s);
+        p = (-p).mul_add(x1, k as f32);
+        q = q.mul_add(q, -before);
+    }
+    for width in widths() {
+        assert_eq!(evaluate(&kernel, width, &[(x0, x1)]), [s + p + q], "{width:?}");
     }
 }

@@ -78,6 +78,7 @@ fn renamed(op: Op, of: impl Fn(Value) -> Value) -> Op {
     match op {
         Op::Constant(_) | Op::Load(_) | Op::Draw { .. } => op,
         Op::Two(two, a, b) => Op::Two(two, of(a), of(b)),
+        Op::Fused(fused, a, b, c) => Op::Fused(fused, of(a), of(b), of(c)),
         Op::Sqrt(a) => Op::Sqrt(of(a)),
         Op::Convert(a) => Op::Convert(of(a)),
         Op::Shift(shift, a, by) => Op::Shift(shift, of(a), by),

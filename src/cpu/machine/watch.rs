@@ -54,7 +54,7 @@ impl Emitter<'_> {
         let all = self.watchers[tile][k].len();
         let watcher = &mut self.watchers[tile][k][self.turn / 2 % all];
         self.turn += 1;
-        let op = if std::mem::replace(&mut watcher.begun, true) { encode::FUSED } else { encode::MUL };
+        let op = if std::mem::replace(&mut watcher.begun, true) { encode::MULTIPLY_ADD } else { encode::MUL };
         let with = match alarm {
             // The sum of squares is at least the square of any of them; it is NaN where one is.
             Alarm::Parameter => Source::Register(register),
