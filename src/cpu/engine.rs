@@ -17,7 +17,7 @@ use crate::random::RowDraws;
 use crate::surface::Surface;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError, mpsc};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 /// Above this many instructions code is laid out in loops.
@@ -39,18 +39,24 @@ const COHORT: u64 = 4096;
 const COHORT_BYTES: u64 = 8 << 20;
 /// Restarts of cohorts that are given out together.
 const PARCEL: u64 = 8192;
+/// Coordinates times steps of a run that the calling thread does alone: some 50 microseconds.
+const SMALL: f64 = 2e5;
 
 /// Runs plans on the cores of this machine.
 #[derive(Debug)]
 pub(crate) struct CpuEngine {
     threads: usize,
     width: Width,
+    /// The threads of descents, kept from run to run: starting them takes longer than a small run.
+    workers: Mutex<Option<rayon::ThreadPool>>,
+    /// The threads of evaluations, which may be wanted while descents go on.
+    pool: OnceLock<rayon::ThreadPool>,
 }
 
 impl CpuEngine {
     /// An engine on `threads` threads, 0 for one a core.
     pub(crate) fn new(threads: usize) -> CpuEngine {
-        CpuEngine { threads, width: Width::detect() }
+        CpuEngine { threads, width: Width::detect(), workers: Mutex::new(None), pool: OnceLock::new() }
     }
 }
 
@@ -156,6 +162,16 @@ struct Finished {
     cohorts: Vec<(Batch, Vec<TraceBatch>)>,
 }
 
+impl Finished {
+    /// Gives everything out, in order.
+    fn give(self, tell: &mut impl FnMut(Event)) {
+        for (batch, traces) in self.cohorts {
+            tell(Event::Batch(batch));
+            traces.into_iter().for_each(|trace| tell(Event::Trace(trace)));
+        }
+    }
+}
+
 impl<F: Lane> Job<'_, F> {
     /// Values and gradient norms at `count` points; `column` fills in a coordinate of all of them.
     pub(super) fn values(
@@ -242,7 +258,15 @@ impl CpuEngine {
         if self.threads > 0 { self.threads } else { std::thread::available_parallelism().map_or(1, usize::from) }
     }
 
-    pub(super) fn pool(&self) -> Result<rayon::ThreadPool, Error> {
+    /// Threads for evaluations.
+    fn pool(&self) -> Result<&rayon::ThreadPool, Error> {
+        match self.pool.get() {
+            Some(pool) => Ok(pool),
+            None => self.new_pool().map(|made| self.pool.get_or_init(|| made)),
+        }
+    }
+
+    pub(super) fn new_pool(&self) -> Result<rayon::ThreadPool, Error> {
         let built = rayon::ThreadPoolBuilder::new().num_threads(self.pool_size()).stack_size(8 << 20).build();
         built.map_err(|e| Error::Device {
             device: "cpu".to_owned(),
@@ -302,11 +326,52 @@ impl CpuEngine {
         let ahead = plan.chunk().map_or((64 / run).max(2) * threads, |chunk| (chunk / size).max(1));
         let total = plan.restarts() as f64 * plan.steps() as f64 * plan.configurations().len() as f64;
         let (next, given) = (&AtomicU64::new(0), &Given::default());
+        let parcel = |space: &mut Workspace<'_, F>, index: u64| {
+            let end = (index * size + size).min(plan.restarts());
+            let firsts = (index * size..end).step_by(cohort as usize);
+            let descents = firsts.map(|first| {
+                let count = cohort.min(end - first) as usize;
+                descend(job, space, number, host, first, count)
+            });
+            descents.collect::<Option<Vec<_>>>().map(|cohorts| Finished { index, cohorts })
+        };
+        let mut stopped = false;
+        let mut tell = |event: Event| {
+            if !stopped && receive(event) == Flow::Stop {
+                job.stop.store(true, Ordering::Relaxed);
+                given.advance(u64::MAX);
+                stopped = true;
+            }
+        };
+        let progress = || {
+            let done = job.done.load(Ordering::Relaxed) as f64;
+            Event::Progress(Progress { done, total })
+        };
+        let work = plan.restarts() as f64 * plan.steps() as f64 * f64::from(plan.surface().dim()) * job.weight as f64;
+        if work <= SMALL {
+            // Done before a thread would have begun.
+            let mut space = Workspace::new(job);
+            for finished in (0..parcels).map_while(|index| parcel(&mut space, index)) {
+                finished.give(&mut tell);
+            }
+            tell(progress());
+            return if stopped { Err(Error::Cancelled) } else { Ok(()) };
+        }
+        let mut kept = self.workers.try_lock();
+        let workers = match &mut kept {
+            Ok(kept) => match &mut **kept {
+                Some(workers) => workers,
+                none => none.insert(self.new_pool()?),
+            },
+            // Another run has them: this one is made from within it, or beside it.
+            Err(_) => &mut self.new_pool()?,
+        };
         let (send, results) = mpsc::channel::<Finished>();
-        let stopped = std::thread::scope(|scope| {
+        workers.in_place_scope(|scope| {
             for _ in 0..threads.min(parcels) {
-                let send = send.clone();
-                scope.spawn(move || {
+                let (send, parcel) = (send.clone(), &parcel);
+                scope.spawn(move |_| {
+                    let _release = Release(given, job.stop);
                     let mut space = Workspace::new(job);
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
@@ -317,43 +382,21 @@ impl CpuEngine {
                         if job.stop.load(Ordering::Relaxed) {
                             return;
                         }
-                        let end = (index * size + size).min(plan.restarts());
-                        let firsts = (index * size..end).step_by(cohort as usize);
-                        let descents = firsts.map(|first| {
-                            let count = cohort.min(end - first) as usize;
-                            descend(job, &mut space, number, host, first, count)
-                        });
-                        let Some(cohorts) = descents.collect() else { return };
+                        let Some(finished) = parcel(&mut space, index) else { return };
                         // The receiver is gone only when the run is being stopped.
-                        let _ = send.send(Finished { index, cohorts });
+                        let _ = send.send(finished);
                     }
                 });
             }
             drop(send);
             let mut waiting: HashMap<u64, Finished> = HashMap::new();
-            let (mut wanted, mut stopped, mut told) = (0, false, Instant::now());
-            let mut tell = |event: Event, stopped: &mut bool| {
-                if !*stopped && receive(event) == Flow::Stop {
-                    job.stop.store(true, Ordering::Relaxed);
-                    given.advance(u64::MAX);
-                    *stopped = true;
-                }
-            };
-            let progress = || {
-                let done = job.done.load(Ordering::Relaxed) as f64;
-                Event::Progress(Progress { done, total })
-            };
+            let (mut wanted, mut told) = (0, Instant::now());
             loop {
                 match results.recv_timeout(PROGRESS) {
                     Ok(finished) => {
                         waiting.insert(finished.index, finished);
                         while let Some(finished) = waiting.remove(&wanted) {
-                            for (batch, traces) in finished.cohorts {
-                                tell(Event::Batch(batch), &mut stopped);
-                                for trace in traces {
-                                    tell(Event::Trace(trace), &mut stopped);
-                                }
-                            }
+                            finished.give(&mut tell);
                             wanted += 1;
                             given.advance(wanted);
                         }
@@ -363,11 +406,10 @@ impl CpuEngine {
                 }
                 if told.elapsed() > PROGRESS {
                     told = Instant::now();
-                    tell(progress(), &mut stopped);
+                    tell(progress());
                 }
             }
-            tell(progress(), &mut stopped);
-            stopped
+            tell(progress());
         });
         if stopped { Err(Error::Cancelled) } else { Ok(()) }
     }
@@ -378,7 +420,19 @@ impl CpuEngine {
     }
 }
 
-/// How many cohorts have been given out.
+/// Lets the other threads go when one panics: nobody would give out what they wait for.
+struct Release<'a>(&'a Given, &'a AtomicBool);
+
+impl Drop for Release<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.1.store(true, Ordering::Relaxed);
+            self.0.advance(u64::MAX);
+        }
+    }
+}
+
+/// How many parcels have been given out.
 #[derive(Default)]
 struct Given {
     count: Mutex<u64>,

@@ -104,7 +104,7 @@ impl CpuEngine {
         tell: &mut dyn FnMut(Progress) -> Flow,
     ) -> Result<BatchedOutcome, Error> {
         let begun = Instant::now();
-        let pool = self.pool()?;
+        let pool = self.new_pool()?;
         let (count, p) = (fit.len(), fit.residuals.parameters.len());
         let tape = RowTape::new(&RowCode::new(fit.residuals, fit.roots.is_some())?);
         let order = FitOrder::new(fit);

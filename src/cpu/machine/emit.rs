@@ -77,6 +77,8 @@ pub(super) struct Emitter<'d> {
     pub(super) watchers: Vec<[Vec<Watcher>; 2]>,
     pub(super) turn: usize,
     pub(super) rare: Vec<Rare>,
+    /// Tests whose results are kept, and the masks.
+    pub(super) kept: Vec<(Test, u8)>,
     /// Saves all registers and calls the function whose address is in rax.
     pub(super) outside: Label,
     pub(super) failed: bool,
@@ -108,6 +110,7 @@ impl<'d> Emitter<'d> {
             watchers: Vec::new(),
             turn: 0,
             rare: Vec::new(),
+            kept: Vec::new(),
             outside,
             failed: false,
         }
@@ -204,7 +207,7 @@ impl<'d> Emitter<'d> {
                 self.release_all(&op);
                 let to = self.result(value);
                 match self.form() {
-                    Form::Avx512 => self.asm.mask_to_vector(to),
+                    Form::Avx512 => self.asm.mask_to_vector(to, mask),
                     Form::Avx2 => self.asm.copy(to, mask),
                 }
             }
@@ -299,29 +302,89 @@ impl<'d> Emitter<'d> {
         false
     }
 
-    /// Writes a test: its result is mask register 1 (AVX-512), or in the vector register that is returned.
+    /// The mask that a test is written to.
+    pub(super) fn scratch_mask(&self) -> u8 {
+        if self.form() == Form::Avx512 { 1 } else { self.spare() }
+    }
+
+    /// Writes a test and gives the mask that its result is in.
     pub(super) fn test(&mut self, test: Test) -> u8 {
-        let spare = self.spare();
+        if let Some(&(_, mask)) = self.kept.iter().find(|k| k.0 == test) {
+            return mask;
+        }
+        let mask = self.scratch_mask();
         match test {
             Test::Numbers(predicate, a, b) => {
                 let from = self.in_register(a);
                 let with = self.source(b);
-                self.asm.compare(predicate, spare, from, with);
-                spare
+                self.asm.compare(predicate, mask, from, with);
+                mask
             }
             Test::Zero(a) => {
                 let from = self.in_register(a);
                 let zero = self.zero();
-                self.asm.compare_zero(spare, from, zero);
-                spare
+                self.asm.compare_zero(mask, from, zero);
+                mask
             }
             Test::Mask(a) => {
                 let from = self.in_register(a);
                 if self.form() == Form::Avx512 {
-                    self.asm.vector_to_mask(from);
+                    self.asm.vector_to_mask(mask, from);
+                    return mask;
                 }
                 from
             }
+        }
+    }
+
+    /// Writes the tests that come out alike for all tiles of a step, as `where(t == 1, …)` does: each keeps a mask register
+    /// of its own (AVX-512).
+    pub(super) fn keep_tests(&mut self, body: &[Item]) {
+        let mut tests = Vec::new();
+        if self.form() == Form::Avx512 {
+            self.alike(body, &mut tests);
+        }
+        for (test, mask) in tests.into_iter().zip(KEPT) {
+            let Test::Numbers(predicate, a, b) = test else { continue };
+            let (Some(from), Some(with)) = (self.shared(a), self.shared(b)) else { continue };
+            let register = self.spare();
+            self.asm.load(register, from);
+            self.asm.compare(predicate, mask, register, with);
+            self.kept.push((test, mask));
+        }
+    }
+
+    /// The tests of a body that read nothing but constants and host scalars.
+    fn alike(&mut self, body: &[Item], tests: &mut Vec<Test>) {
+        for item in body {
+            match item {
+                Item::Value(value) => {
+                    if let Definition::Op(Op::Choose(test, ..) | Op::Test(test)) = self.definitions[*value as usize]
+                        && let Test::Numbers(_, a, b) = test
+                        && self.shared(a).is_some()
+                        && self.shared(b).is_some()
+                        && !tests.contains(&test)
+                    {
+                        tests.push(test);
+                    }
+                }
+                Item::Loop(l) => self.alike(&l.body, tests),
+                Item::Store(..) | Item::Watch { .. } => {}
+            }
+        }
+    }
+
+    /// A number that all tiles share, where it lies in memory.
+    fn shared(&mut self, value: Value) -> Option<Source> {
+        match self.definitions[value as usize] {
+            Definition::Op(Op::Constant(bits)) => {
+                let &at = self.constants.get(&bits)?;
+                Some(Source::Spread(Memory::at(SCRATCH, at)))
+            }
+            Definition::Op(Op::Load(place)) if place.base == Base::Host && place.single && !place.moves() => {
+                Some(Source::Spread(self.address(place)))
+            }
+            _ => None,
         }
     }
 
@@ -357,6 +420,9 @@ impl<'d> Emitter<'d> {
         self.failed
     }
 }
+
+/// Mask registers of kept tests.
+pub(super) const KEPT: std::ops::RangeInclusive<u8> = 2..=7;
 
 /// 0xaaaaaaab, of which 2^33 is a third.
 pub(super) const THIRD: u32 = 0xaaaa_aaab;

@@ -267,34 +267,51 @@ impl Assembler {
         self.two(XOR_BITS, to, to, Source::Register(to));
     }
 
-    /// A comparison's result in mask register 1 (AVX-512), or in vector register `to`.
-    pub(super) fn compare(&mut self, predicate: Predicate, to: u8, a: u8, b: Source) {
-        let to = if self.form == Form::Avx512 { 1 } else { to };
-        self.vector(COMPARE, to, a, b, 0, Some(predicate.number()));
+    // A mask is a mask register (AVX-512) or a vector register whose lanes are all ones or all zeros.
+
+    /// A comparison's result as a mask.
+    pub(super) fn compare(&mut self, predicate: Predicate, mask: u8, a: u8, b: Source) {
+        self.vector(COMPARE, mask, a, b, 0, Some(predicate.number()));
     }
 
-    /// Which lanes are all zero bits: mask register 1, or vector register `to`; `zero` is a vector of zeros in memory.
-    pub(super) fn compare_zero(&mut self, to: u8, a: u8, zero: Memory) {
+    /// Which lanes are all zero bits, as a mask; `zero` is a vector of zeros in memory.
+    pub(super) fn compare_zero(&mut self, mask: u8, a: u8, zero: Memory) {
         match self.form {
-            Form::Avx512 => self.vector(TEST_ZERO, 1, a, Source::Register(a), 0, None),
-            Form::Avx2 => self.vector(EQUAL_BITS, to, a, Source::Vector(zero), 0, None),
+            Form::Avx512 => self.vector(TEST_ZERO, mask, a, Source::Register(a), 0, None),
+            Form::Avx2 => self.vector(EQUAL_BITS, mask, a, Source::Vector(zero), 0, None),
         }
     }
 
-    /// Mask register 1 as a vector (AVX-512).
-    pub(super) fn mask_to_vector(&mut self, to: u8) {
-        self.vector(MASK_TO_VECTOR, to, 0, Source::Register(1), 0, None);
+    /// A mask register as a vector (AVX-512).
+    pub(super) fn mask_to_vector(&mut self, to: u8, mask: u8) {
+        self.vector(MASK_TO_VECTOR, to, 0, Source::Register(mask), 0, None);
     }
 
-    /// A vector's sign bits as mask register 1 (AVX-512).
-    pub(super) fn vector_to_mask(&mut self, from: u8) {
-        self.vector(VECTOR_TO_MASK, 1, 0, Source::Register(from), 0, None);
+    /// A vector's sign bits as a mask register (AVX-512).
+    pub(super) fn vector_to_mask(&mut self, mask: u8, from: u8) {
+        self.vector(VECTOR_TO_MASK, mask, 0, Source::Register(from), 0, None);
     }
 
-    /// `yes` where mask register 1 (AVX-512) or vector `mask` is set, else `no`.
+    /// Writes a mask register to 16 bits of memory (AVX-512).
+    pub(super) fn mask_store(&mut self, to: Memory, mask: u8) {
+        self.mask_memory(0x91, mask, to);
+    }
+
+    /// Reads a mask register from 16 bits of memory (AVX-512).
+    pub(super) fn mask_load(&mut self, mask: u8, from: Memory) {
+        self.mask_memory(0x90, mask, from);
+    }
+
+    fn mask_memory(&mut self, byte: u8, mask: u8, memory: Memory) {
+        // kmovw
+        self.code.extend([0xc4, 0xc1 | (memory.base as u8 >> 3 ^ 1) << 5, 0x78, byte]);
+        self.operand(mask, Source::Vector(memory), 1);
+    }
+
+    /// `yes` where the mask is set, else `no`.
     pub(super) fn blend(&mut self, to: u8, mask: u8, no: u8, yes: Source) {
         match self.form {
-            Form::Avx512 => self.vector(BLEND_BY_MASK, to, no, yes, 1, None),
+            Form::Avx512 => self.vector(BLEND_BY_MASK, to, no, yes, mask, None),
             Form::Avx2 => self.vector(BLEND_BY_VECTOR, to, no, yes, 0, Some(mask << 4)),
         }
     }
@@ -319,11 +336,11 @@ impl Assembler {
         self.vector(MULTIPLY_WIDE, to, a, Source::Register(b), 0, None);
     }
 
-    /// The lanes' signs of mask register 1 (AVX-512) or vector `mask`, one bit a lane, in a general register.
+    /// A mask, one bit a lane, in a general register.
     pub(super) fn lanes_to_gpr(&mut self, to: Gpr, mask: u8) {
         match self.form {
-            // kmovw r32, k1
-            Form::Avx512 => self.code.extend([0xc5, 0xf8, 0x93, 0xc0 | (to as u8) << 3 | 1]),
+            // kmovw r32, k
+            Form::Avx512 => self.code.extend([0xc5, 0xf8, 0x93, 0xc0 | (to as u8) << 3 | mask]),
             // vmovmskps r32, ymm
             Form::Avx2 => self.vector(opcode(0, 1, 0x50), to as u8, 0, Source::Register(mask), 0, None),
         }

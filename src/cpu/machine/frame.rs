@@ -64,6 +64,7 @@ pub(super) struct Frame {
     pub(super) now: [Line; MOST],
     pub(super) norm: [Line; MOST],
     saved: [Line; 32],
+    masks: [u64; 8],
 }
 
 impl Frame {
@@ -95,6 +96,7 @@ impl Frame {
     pub(super) const NOW: i32 = offset_of!(Frame, now) as i32;
     pub(super) const NORM: i32 = offset_of!(Frame, norm) as i32;
     pub(super) const SAVED: i32 = offset_of!(Frame, saved) as i32;
+    pub(super) const MASKS: i32 = offset_of!(Frame, masks) as i32;
 
     pub(super) fn new(key: [u32; 2], words: usize, lanes: usize) -> Frame {
         Frame {
@@ -128,6 +130,7 @@ impl Frame {
             now: [Line::default(); MOST],
             norm: [Line::default(); MOST],
             saved: [Line::default(); 32],
+            masks: [0; 8],
         }
     }
 }

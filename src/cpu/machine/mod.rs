@@ -154,6 +154,68 @@ fn margin(change: f64) -> f32 {
     (change * (1.0 + 1e-5)) as f32
 }
 
+/// What a step leaves in registers of one of the tiles that go together.
+struct Watched {
+    /// The tile's first byte.
+    first: i32,
+    now: Option<u8>,
+    norm: Option<u8>,
+    /// The gradient's alarm, and all together.
+    alarms: (u8, u8),
+}
+
+/// Says which lanes of which tiles ring, in the frame; the zero flag tells whether none does.
+fn look_at(
+    e: &mut Emitter<'_>,
+    tiles: &[Watched],
+    layout: &TileLayout,
+    task: Task,
+    constant: &dyn Fn(u32) -> Option<Source>,
+) -> Option<()> {
+    let Task::Descend { gradient_squared, target, change, .. } = task else { return Some(()) };
+    let bytes = e.asm.form.bytes();
+    let vector = |row: usize| i32::try_from(row).ok()?.checked_mul(bytes);
+    let mask = e.scratch_mask();
+    for (tile, &Watched { first, now, norm, alarms }) in tiles.iter().enumerate() {
+        // One bit for each lane, in rcx.
+        let mut tests = 0;
+        let mut ring = |e: &mut Emitter<'_>, predicate, a: u8, b: Source| {
+            e.asm.compare(predicate, mask, a, b);
+            e.asm.lanes_to_gpr(if tests == 0 { Gpr::Rcx } else { Gpr::Rdx }, mask);
+            if tests > 0 {
+                e.asm.or(Gpr::Rcx, Gpr::Rdx);
+            }
+            tests += 1;
+        };
+        ring(e, Predicate::NotLessEqual, alarms.1, constant(ALARM.to_bits())?);
+        if let (Some(limit), Some(norm)) = (gradient_squared, norm) {
+            ring(e, Predicate::LessEqual, norm, constant((limit as f32).to_bits())?);
+        }
+        if let (Some(goal), Some(now)) = (target, now) {
+            ring(e, Predicate::LessEqual, now, constant((goal as f32).to_bits())?);
+        }
+        if let (Some(change), Some(now)) = (change, now) {
+            let last = Memory::at(TILE, first + vector(layout.last())?);
+            let (difference, size) = (e.borrow(), e.borrow());
+            e.asm.two(encode::SUB, difference, now, Source::Vector(last));
+            e.asm.two(encode::AND_BITS, difference, difference, constant(!SIGN)?);
+            e.asm.two(encode::AND_BITS, size, now, constant(!SIGN)?);
+            e.asm.two(encode::MAX, size, size, constant(1f32.to_bits())?);
+            e.asm.two(encode::MUL, size, size, constant(margin(change).to_bits())?);
+            ring(e, Predicate::LessEqual, difference, Source::Register(size));
+            e.give(difference);
+            e.give(size);
+        }
+        e.asm.and_load(Gpr::Rcx, Memory::at(TILE, first + vector(layout.words() + 2)?));
+        e.asm.mov_store(Memory::at(FRAME, Frame::RUNG + 8 * tile as i32), Gpr::Rcx);
+        if tile == 0 {
+            e.asm.mov(Gpr::Rax, Gpr::Rcx);
+        }
+        e.asm.or(Gpr::Rax, Gpr::Rcx);
+    }
+    Some(())
+}
+
 /// Everything around the body: the loops over steps and tiles, and the alarms.
 fn write(
     e: &mut Emitter<'_>,
@@ -168,7 +230,7 @@ fn write(
     let tile_bytes = vector(layout.len())?;
     let frame = |at: i32| Memory::at(FRAME, at);
     let kept = [Gpr::Rbx, Gpr::Rbp, Gpr::R12, Gpr::R13, Gpr::R14, Gpr::R15];
-    let (top, done, trip, leave) = (e.asm.label(), e.asm.label(), e.asm.label(), e.asm.label());
+    let [step_top, top, done, look, no_trip, trip, leave] = [(); 7].map(|()| e.asm.label());
     for register in kept {
         e.asm.push(register);
     }
@@ -187,6 +249,8 @@ fn write(
         e.asm.lea(AFTER, Memory { base: TILE, index: Some(AFTER), displacement: 0 });
     };
     place(e);
+    e.asm.bind(step_top);
+    e.keep_tests(body);
     e.asm.bind(top);
     e.asm.compare_load(TILE, frame(Frame::END));
     e.asm.jump_if(Condition::AboveOrEqual, done);
@@ -199,7 +263,6 @@ fn write(
         let memory = Memory::at(SCRATCH, constants.get(&bits).copied()?);
         Some(if bytes == 64 { Source::Spread(memory) } else { Source::Vector(memory) })
     };
-    // Of every tile: its first byte, the value, the squared norm, the alarms.
     let mut tiles = Vec::new();
     for (tile, outputs) in outputs.iter().enumerate() {
         let first = tile_bytes.checked_mul(tile as i32)?;
@@ -214,60 +277,35 @@ fn write(
                 let mut outputs = outputs.iter();
                 let now = if value { outputs.next().map(|&v| e.keep(v)) } else { None };
                 let norm = outputs.next().map(|&v| e.keep(v));
-                tiles.push((first, now, norm, e.alarms(tile)));
+                tiles.push(Watched { first, now, norm, alarms: e.alarms(tile) });
             }
         }
     }
-    let mut store_on_trip = Vec::new();
+    let mask = e.scratch_mask();
     if let Task::Descend { gradient_squared, target, change, .. } = task {
-        for (tile, &(first, now, norm, (gradient, all))) in tiles.iter().enumerate() {
-            let line = (tile * size_of::<Line>()) as i32;
-            store_on_trip.push((Frame::ALARM + line, gradient));
-            store_on_trip.extend(now.map(|r| (Frame::NOW + line, r)));
-            store_on_trip.extend(norm.map(|r| (Frame::NORM + line, r)));
-            let spare = e.asm.form.registers() - 1;
-            let alive = Memory::at(TILE, first + vector(layout.words() + 2)?);
-            // One bit for each lane, in rcx.
-            let mut tests = 0;
-            let mut ring = |e: &mut Emitter<'_>, predicate, a: u8, b: Source| {
-                e.asm.compare(predicate, spare, a, b);
-                e.asm.lanes_to_gpr(if tests == 0 { Gpr::Rcx } else { Gpr::Rdx }, spare);
-                if tests > 0 {
-                    e.asm.or(Gpr::Rcx, Gpr::Rdx);
-                }
-                tests += 1;
-            };
-            ring(e, Predicate::NotLessEqual, all, constant(ALARM.to_bits())?);
-            if let (Some(limit), Some(norm)) = (gradient_squared, norm) {
-                ring(e, Predicate::LessEqual, norm, constant((limit as f32).to_bits())?);
+        if (gradient_squared, target, change) == (None, None, None) {
+            // Blow-ups alone: the alarms of all tiles in one; whose it was is found out behind everything else.
+            let sum = e.spare();
+            let mut alarms = tiles.iter().map(|t| t.alarms.1);
+            match (alarms.next(), alarms.next()) {
+                (Some(a), Some(b)) => e.asm.two(encode::ADD, sum, a, Source::Register(b)),
+                (Some(a), None) => e.asm.copy(sum, a),
+                (None, _) => e.asm.clear(sum),
             }
-            if let (Some(goal), Some(now)) = (target, now) {
-                ring(e, Predicate::LessEqual, now, constant((goal as f32).to_bits())?);
-            }
-            if let (Some(change), Some(now)) = (change, now) {
-                let last = Memory::at(TILE, first + vector(layout.last())?);
-                let (difference, size) = (e.borrow(), e.borrow());
-                e.asm.two(encode::SUB, difference, now, Source::Vector(last));
-                e.asm.two(encode::AND_BITS, difference, difference, constant(!SIGN)?);
-                e.asm.two(encode::AND_BITS, size, now, constant(!SIGN)?);
-                e.asm.two(encode::MAX, size, size, constant(1f32.to_bits())?);
-                e.asm.two(encode::MUL, size, size, constant(margin(change).to_bits())?);
-                ring(e, Predicate::LessEqual, difference, Source::Register(size));
-                e.give(difference);
-                e.give(size);
-            }
-            e.asm.and_load(Gpr::Rcx, alive);
-            e.asm.mov_store(frame(Frame::RUNG + 8 * tile as i32), Gpr::Rcx);
-            if tile == 0 {
-                e.asm.mov(Gpr::Rax, Gpr::Rcx);
-            }
-            e.asm.or(Gpr::Rax, Gpr::Rcx);
+            alarms.for_each(|a| e.asm.two(encode::ADD, sum, sum, Source::Register(a)));
+            e.asm.compare(Predicate::NotLessEqual, mask, sum, constant(ALARM.to_bits())?);
+            e.asm.lanes_to_gpr(Gpr::Rax, mask);
+            e.asm.or(Gpr::Rax, Gpr::Rax);
+            e.asm.jump_if(Condition::NotZero, look);
+            e.asm.bind(no_trip);
+        } else {
+            look_at(e, &tiles, layout, task, &constant)?;
+            e.asm.jump_if(Condition::NotZero, trip);
         }
-        e.asm.jump_if(Condition::NotZero, trip);
         // Only now: when a tile rings, no tile's last value is the new one yet.
-        for &(first, now, ..) in &tiles {
-            if let Some(now) = now {
-                e.asm.store(Memory::at(TILE, first + vector(layout.last())?), now);
+        for t in &tiles {
+            if let Some(now) = t.now {
+                e.asm.store(Memory::at(TILE, t.first + vector(layout.last())?), now);
             }
         }
     }
@@ -290,7 +328,7 @@ fn write(
         e.asm.add(Gpr::Rax, 1);
         e.asm.mov_store(frame(Frame::STEP), Gpr::Rax);
         e.asm.compare_load(Gpr::Rax, frame(Frame::STEPS));
-        e.asm.jump_if(Condition::Below, top);
+        e.asm.jump_if(Condition::Below, step_top);
     }
     e.asm.zero(Gpr::Rax);
     e.asm.bind(leave);
@@ -304,9 +342,21 @@ fn write(
     }
     e.asm.ret();
 
+    if matches!(task, Task::Descend { gradient_squared: None, target: None, change: None, .. }) {
+        e.asm.bind(look);
+        look_at(e, &tiles, layout, task, &constant)?;
+        e.asm.jump_if(Condition::NotZero, trip);
+        e.asm.jump(no_trip);
+    }
     e.asm.bind(trip);
-    for (at, register) in store_on_trip {
-        e.asm.store(frame(at), register);
+    for (tile, t) in tiles.iter().enumerate() {
+        let line = (tile * size_of::<Line>()) as i32;
+        e.asm.store(frame(Frame::ALARM + line), t.alarms.0);
+        for (at, register) in [(Frame::NOW, t.now), (Frame::NORM, t.norm)] {
+            if let Some(register) = register {
+                e.asm.store(frame(at + line), register);
+            }
+        }
     }
     e.asm.mov_wide(Gpr::Rax, 1);
     e.asm.jump(leave);

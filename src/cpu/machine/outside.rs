@@ -78,6 +78,10 @@ impl Emitter<'_> {
         for r in 0..self.form().registers() {
             self.asm.store(Memory::at(FRAME, Frame::SAVED + i32::from(r) * bytes), r);
         }
+        let masks: Vec<u8> = self.kept.iter().map(|k| k.1).collect();
+        for &mask in &masks {
+            self.asm.mask_store(Memory::at(FRAME, Frame::MASKS + 8 * i32::from(mask)), mask);
+        }
         self.asm.mov(Gpr::Rdi, FRAME);
         self.asm.leave_vectors();
         // What is called expects the control word that every function does.
@@ -87,6 +91,9 @@ impl Emitter<'_> {
         for r in 0..self.form().registers() {
             let from = Source::Vector(Memory::at(FRAME, Frame::SAVED + i32::from(r) * bytes));
             self.asm.load(r, from);
+        }
+        for mask in masks {
+            self.asm.mask_load(mask, Memory::at(FRAME, Frame::MASKS + 8 * i32::from(mask)));
         }
         for register in saved.into_iter().rev() {
             self.asm.pop(register);
