@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::graph::{Node, NodeId, simplify};
 use crate::optimizer::{Chain, Configuration, HyperValue, configurations};
 use crate::quota::Quota;
-use crate::random::{RowDraws, Sampler, Starts};
+use crate::random::{RowDraws, Sampler, Starts, hyper_column};
 use crate::step::{Bounds, Evaluation, Step, StepNeeds, compose};
 use crate::surface::Surface;
 use std::sync::Arc;
@@ -580,23 +580,24 @@ impl Plan {
 
     /// Hyperparameters drawn or given for a restart of a configuration, by slot; empty where none is. Each is an `f32`.
     pub fn drawn(&self, configuration: usize, restart: u64) -> Vec<f64> {
-        let hyper = &self.configurations[configuration].hyper;
-        if !hyper.iter().any(|h| matches!(h, HyperValue::Drawn { .. } | HyperValue::Given(_))) {
-            return Vec::new();
+        let slots = self.configurations[configuration].hyper.len();
+        let mut values = vec![f64::NAN; slots];
+        let any = (0..slots).filter(|&slot| self.drawn_column(configuration, slot, restart, &mut values[slot..=slot]));
+        if any.count() > 0 { values } else { Vec::new() }
+    }
+
+    /// The hyperparameter of a slot for the restarts from `first` on, as in [`drawn`](Plan::drawn); false where it is the
+    /// same for all.
+    pub(crate) fn drawn_column(&self, configuration: usize, slot: usize, first: u64, out: &mut [f64]) -> bool {
+        match self.configurations[configuration].hyper[slot] {
+            HyperValue::Drawn { log, lo, hi } => hyper_column(self.seed(), first, slot as u32, (log, lo, hi), out),
+            HyperValue::Given(ref values) => {
+                for (restart, value) in (first..).zip(out) {
+                    *value = f64::from(values[(restart % values.len() as u64) as usize] as f32);
+                }
+            }
+            _ => return false,
         }
-        hyper
-            .iter()
-            .enumerate()
-            .map(|(slot, value)| match *value {
-                HyperValue::Drawn { log: true, lo, hi } => {
-                    crate::random::hyper_log_uniform(self.seed(), restart, slot as u32, lo, hi)
-                }
-                HyperValue::Drawn { log: false, lo, hi } => {
-                    crate::random::hyper_uniform(self.seed(), restart, slot as u32, lo, hi)
-                }
-                HyperValue::Given(ref values) => f64::from(values[(restart % values.len() as u64) as usize] as f32),
-                _ => f64::NAN,
-            })
-            .collect()
+        true
     }
 }

@@ -221,6 +221,10 @@ impl<'j, F: Lane> Cohort<'j, F> {
         let starts = &mut space.starts;
         starts.resize(dim * count, 0.0);
         plan.sampler().fill(id, count, starts);
+        let mut drawn = vec![f64::NAN; layout.drawn * count];
+        for (slot, column) in drawn.chunks_exact_mut(count).enumerate() {
+            plan.drawn_column(number, slot, id, column);
+        }
         let mut memory = std::mem::take(&mut space.tiles);
         memory.resize(lines::<F>(layout, lanes, tile_count), Line::default());
         for (number_of_tile, tile) in F::numbers_mut(&mut memory).chunks_exact_mut(layout.len() * lanes).enumerate() {
@@ -244,9 +248,11 @@ impl<'j, F: Lane> Cohort<'j, F> {
                 let bits = here.saturating_sub(64 * word).min(64) as u32;
                 *alive = u64::MAX.checked_shr(64 - bits).unwrap_or(0);
             }
-            for lane in 0..if layout.drawn > 0 { lanes } else { 0 } {
-                for (slot, drawn) in plan.drawn(number, restart(lane)).into_iter().enumerate() {
-                    tile[(layout.drawn() + slot) * lanes + lane] = F::of(drawn);
+            for slot in 0..layout.drawn {
+                let drawn = &drawn[slot * count..][..count];
+                let row = &mut tile[layout.row(layout.drawn() + slot, lanes)];
+                for (lane, to) in row.iter_mut().enumerate() {
+                    *to = F::of(drawn[(from + lane).min(count - 1)]);
                 }
             }
         }

@@ -712,11 +712,13 @@ impl GpuEngine {
 
     fn upload_drawn(&self, plan: &Plan, buffers: &Buffers, pieces: &[Piece], slots: usize) {
         let mut all = vec![0f32; plan.configurations()[pieces[0].configuration].hyper.len() * slots];
+        let mut column = Vec::new();
         for &Piece { configuration, restart, slot, count } in pieces {
-            for r in 0..count {
-                let values = plan.drawn(configuration, plan.first() + restart + r);
-                for (k, v) in values.iter().enumerate() {
-                    all[k * slots + (slot + r) as usize] = *v as f32;
+            column.resize(count as usize, f64::NAN);
+            for k in 0..plan.configurations()[configuration].hyper.len() {
+                if plan.drawn_column(configuration, k, plan.first() + restart, &mut column) {
+                    let to = &mut all[k * slots + slot as usize..][..count as usize];
+                    to.iter_mut().zip(&column).for_each(|(to, &value)| *to = value as f32);
                 }
             }
         }

@@ -21,15 +21,43 @@ fn unit(seed: u64, restart: u64, index: u32) -> f64 {
 /// A value uniform in `lo..=hi`, both ends as f32 rounds them. `index` numbers the parameter,
 /// modulo 2^24.
 pub fn hyper_uniform(seed: u64, restart: u64, index: u32, lo: f64, hi: f64) -> f64 {
-    let value = lo + (hi - lo) * unit(seed, restart, index);
-    f64::from(value.max(lo.min(hi)).min(lo.max(hi)) as f32)
+    Interval::new(false, lo, hi).at(unit(seed, restart, index))
 }
 
 /// A value whose logarithm is uniform between those of `lo` and `hi`, both positive and as f32
 /// rounds them.
 pub fn hyper_log_uniform(seed: u64, restart: u64, index: u32, lo: f64, hi: f64) -> f64 {
-    let value = math64::exp(math64::log(lo) + (math64::log(hi) - math64::log(lo)) * unit(seed, restart, index));
-    f64::from(value.max(lo.min(hi)).min(lo.max(hi)) as f32)
+    Interval::new(true, lo, hi).at(unit(seed, restart, index))
+}
+
+/// The draws of one parameter for the restarts from `first` on.
+pub(crate) fn hyper_column(seed: u64, first: u64, index: u32, (log, lo, hi): (bool, f64, f64), out: &mut [f64]) {
+    let interval = Interval::new(log, lo, hi);
+    for (restart, value) in (first..).zip(out) {
+        *value = interval.at(unit(seed, restart, index));
+    }
+}
+
+/// Where draws lie.
+struct Interval {
+    log: bool,
+    lo: f64,
+    hi: f64,
+    begin: f64,
+    width: f64,
+}
+
+impl Interval {
+    fn new(log: bool, lo: f64, hi: f64) -> Interval {
+        let (begin, end) = if log { (math64::log(lo), math64::log(hi)) } else { (lo, hi) };
+        Interval { log, lo, hi, begin, width: end - begin }
+    }
+
+    fn at(&self, unit: f64) -> f64 {
+        let value = self.begin + self.width * unit;
+        let value = if self.log { math64::exp(value) } else { value };
+        f64::from(value.max(self.lo.min(self.hi)).min(self.lo.max(self.hi)) as f32)
+    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ mod sampler;
 mod sobol;
 mod starts;
 
+pub(crate) use hyper::hyper_column;
 pub use hyper::{hyper_log_uniform, hyper_uniform};
 pub use normal::{normal_pair, normal_pair_f64, uniform};
 pub use philox::{Purpose, Stream, key_of, philox4x32};

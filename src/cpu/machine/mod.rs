@@ -43,6 +43,8 @@ pub(crate) struct MachineCode {
     scratch: Vec<Line>,
     /// Tiles that go side by side.
     together: usize,
+    /// Whether the value that a step saw goes to the tile.
+    value: bool,
 }
 
 impl std::fmt::Debug for MachineCode {
@@ -93,7 +95,8 @@ impl MachineCode {
         map.copy_from_slice(&text);
         // A system that forbids new code leaves the tape.
         let code = map.make_exec().ok()?;
-        Some(MachineCode { code, layout, form, scratch, together })
+        let value = matches!(task, Task::Descend { value: true, .. });
+        Some(MachineCode { code, layout, form, scratch, together, value })
     }
 
     /// Restarts of a tile.
@@ -418,6 +421,9 @@ impl<'c> Worker<'c> {
             let at = frame.tile - first;
             let numbers = bytemuck::cast_slice_mut::<Line, f32>(work.tiles);
             for (k, rows) in numbers[at / 4..].chunks_exact_mut(bytes / 4).take(self.code.together).enumerate() {
+                if frame.rung[k] == 0 && !self.code.value {
+                    continue;
+                }
                 look(Ring {
                     tile: at / bytes + k,
                     step: frame.step,
