@@ -309,6 +309,12 @@ impl<'j, F: Lane> Cohort<'j, F> {
                 let who = &who[(begin + ring.tile) * *lanes..][..*lanes];
                 *running -= settle(layout, stopping, *has_value, who, *count, ends, ring);
             });
+            if layout.puts_down {
+                let tiles = F::numbers_mut(tiles).chunks_exact_mut(layout.len() * *lanes);
+                for (tile, who) in tiles.zip(who[begin * *lanes..].chunks_exact(*lanes)) {
+                    *running -= gather(layout, who, *count, ends, tile);
+                }
+            }
         }
         self.flip ^= ((to - from) & 1) as usize;
     }
@@ -443,6 +449,29 @@ fn settle<F: Lane>(
     }
     if has_value {
         rows[last..last + lanes].copy_from_slice(value);
+    }
+    ended
+}
+
+/// Gathers the restarts that machine code has put down in a tile; gives how many.
+fn gather<F: Lane>(layout: &TileLayout, who: &[u32], count: usize, ends: &mut Ends<F>, tile: &mut [F]) -> usize {
+    let (lanes, dim) = (who.len(), layout.dim);
+    let mut left = std::mem::take(layout.put_down(tile, lanes));
+    if left == 0 {
+        return 0;
+    }
+    let ended = left.count_ones() as usize;
+    ends.x.resize(dim * count, F::default());
+    let steps: &[u32] = bytemuck::cast_slice(&tile[layout.row(layout.ends() + dim, lanes)]);
+    while left != 0 {
+        let lane = left.trailing_zeros() as usize;
+        left &= left - 1;
+        let restart = who[lane] as usize;
+        ends.status[restart] = Status::Converged as u8;
+        ends.steps[restart] = steps[lane];
+        for i in 0..dim {
+            ends.x[i * count + restart] = tile[(layout.ends() + i) * lanes + lane];
+        }
     }
     ended
 }

@@ -32,6 +32,9 @@ pub(crate) const LANES_MOST: usize = 256;
 /// Host scalars that are computed once for all blocks; beyond it each block computes its own.
 const TABLE_LIMIT: u64 = 1 << 24;
 
+/// Coordinates of restarts that machine code puts down itself where they converge.
+const PUT_DOWN: usize = 64;
+
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_millis(40);
 /// Restarts of a cohort whose restarts end at different steps, and the bytes that it may take.
@@ -486,7 +489,8 @@ fn compile<F: Lane>(plan: &Plan, program_of: &Program, width: Width) -> Result<P
         let dim = dim as usize;
         let hyper = &program_of.chain.hyper;
         let drawn = if hyper.iter().any(|h| h.drawn) { hyper.len() } else { 0 };
-        let layout = TileLayout { dim, states: step.states, drawn, gradient: false };
+        let puts_down = F::puts_down(width, task) && dim <= PUT_DOWN;
+        let layout = TileLayout { dim, states: step.states, drawn, gradient: false, puts_down };
         // The same tiles, so that they can be evaluated where they lie.
         let step = program(kernel, layout.clone(), width, task);
         Ok((step, program(evaluation, layout, width, Task::Evaluate)))

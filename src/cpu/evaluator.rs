@@ -28,7 +28,7 @@ impl<F: Lane> Evaluator<F> {
         let evaluation = Evaluation::new(surface);
         let kernel =
             with_large_stack(|| lower(&evaluation.graph, &evaluation.outputs(true), surface.dim(), surface.name()))?;
-        let layout = TileLayout { dim: surface.dim() as usize, states: 0, drawn: 0, gradient: true };
+        let layout = TileLayout { dim: surface.dim() as usize, states: 0, drawn: 0, gradient: true, puts_down: false };
         let program = program::<F>(kernel, layout, width, Task::Evaluate);
         Ok(Evaluator { program, surface: surface.clone(), values: table_values::<F>(surface) })
     }

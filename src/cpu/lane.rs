@@ -35,6 +35,8 @@ pub(crate) trait Lane: bytemuck::Pod + Default + PartialOrd + Send + Sync + std:
     fn column(values: Vec<Self>) -> Column;
     /// The kernel as machine code, where this number type and the machine have it.
     fn machine(kernel: &Kernel, layout: &TileLayout, width: Width, task: Task) -> Option<Box<dyn Program<Self>>>;
+    /// Whether machine code puts converged restarts down itself: where nothing but the gradient's norm stops them.
+    fn puts_down(width: Width, task: Task) -> bool;
     /// Memory as numbers.
     fn numbers(lines: &[Line]) -> &[Self] {
         bytemuck::cast_slice(lines)
@@ -98,6 +100,10 @@ impl Lane for f32 {
     fn machine(kernel: &Kernel, layout: &TileLayout, width: Width, task: Task) -> Option<Box<dyn Program<f32>>> {
         super::program::machine(kernel, layout, width, task)
     }
+    fn puts_down(width: Width, task: Task) -> bool {
+        width.has_masks()
+            && matches!(task, Task::Descend { gradient_squared: Some(_), target: None, change: None, value: false })
+    }
 }
 
 impl Lane for f64 {
@@ -144,6 +150,9 @@ impl Lane for f64 {
     }
     fn machine(_: &Kernel, _: &TileLayout, _: Width, _: Task) -> Option<Box<dyn Program<f64>>> {
         None
+    }
+    fn puts_down(_: Width, _: Task) -> bool {
+        false
     }
 }
 
@@ -200,6 +209,14 @@ impl Width {
             }
         }
         Width::Baseline
+    }
+
+    /// Whether vectors are stored under masks.
+    pub(crate) fn has_masks(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self == Width::Avx512;
+        #[cfg(not(target_arch = "x86_64"))]
+        false
     }
 
     /// Those that this machine has, the narrowest first.

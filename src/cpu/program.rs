@@ -47,6 +47,7 @@ pub(super) fn program<F: Lane>(
     F::machine(kernel, &layout, width, task).unwrap_or_else(|| {
         let tape = compile::<F>(kernel, layout.states, layout.drawn);
         let lanes = super::engine::lanes_for::<F>(tape.rows);
+        let layout = TileLayout { puts_down: false, ..layout };
         Box::new(TapeProgram { tape, layout, lanes, width, task })
     })
 }

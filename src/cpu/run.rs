@@ -373,10 +373,13 @@ fn interpret<F: Lane, const FUSE: bool>(tape: &Tape<F>, block: &mut Block<F>, gi
                     unsafe {
                         let (a, b, c) = (chunk(a, at), chunk(b, at), chunk(c, at));
                         let mut out = [F::default(); CHUNK];
-                        match op {
-                            Fused::Add => (0..CHUNK).for_each(|i| out[i] = a[i].mul_add(b[i], c[i])),
-                            Fused::Subtract => (0..CHUNK).for_each(|i| out[i] = a[i].mul_add(b[i], c[i].negated())),
-                            Fused::SubtractFrom => (0..CHUNK).for_each(|i| out[i] = a[i].negated().mul_add(b[i], c[i])),
+                        // The sign of a factor or of the addend turns without rounding.
+                        for i in 0..CHUNK {
+                            out[i] = match op {
+                                Fused::Add => a[i].mul_add(b[i], c[i]),
+                                Fused::Subtract => a[i].mul_add(b[i], c[i].negated()),
+                                Fused::SubtractFrom => a[i].negated().mul_add(b[i], c[i]),
+                            };
                         }
                         to.add(at).cast::<[F; CHUNK]>().write_unaligned(out);
                     }

@@ -21,6 +21,8 @@ pub(crate) struct TileLayout {
     pub(crate) drawn: usize,
     /// Whether a gradient is given out.
     pub(crate) gradient: bool,
+    /// Whether converged restarts are put down in the tile, without leaving the code.
+    pub(crate) puts_down: bool,
 }
 
 impl TileLayout {
@@ -44,9 +46,13 @@ impl TileLayout {
     pub(crate) fn last(&self) -> usize {
         self.outputs() + 2
     }
+    /// First vector of the points where restarts converged; the steps they took stand behind.
+    pub(crate) fn ends(&self) -> usize {
+        self.last() + 1
+    }
     /// Low and high words of the restarts' numbers, then one bit a lane that runs.
     pub(crate) fn words(&self) -> usize {
-        self.last() + 1
+        self.ends() + if self.puts_down { self.dim + 1 } else { 0 }
     }
     /// Vectors of a tile: an even number, so that tiles of 256-bit vectors begin at 64 bytes.
     pub(crate) fn len(&self) -> usize {
@@ -87,6 +93,11 @@ impl TileLayout {
     /// One bit for each lane that runs.
     pub(crate) fn alive<'a, F: Lane>(&self, tile: &'a mut [F], lanes: usize) -> &'a mut [u64] {
         bytemuck::cast_slice_mut(&mut tile[self.row(self.words() + 2, lanes)])
+    }
+
+    /// One bit for each lane whose restart was put down: of code that runs at most 64 lanes.
+    pub(crate) fn put_down<'a, F: Lane>(&self, tile: &'a mut [F], lanes: usize) -> &'a mut u64 {
+        &mut self.alive(tile, lanes)[1]
     }
 
     /// Whether a lane runs.

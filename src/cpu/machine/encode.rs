@@ -262,6 +262,11 @@ impl Assembler {
         self.one(STORE, from, Source::Vector(to));
     }
 
+    /// Stores the lanes of a mask (AVX-512).
+    pub(super) fn store_lanes(&mut self, to: Memory, from: u8, mask: u8) {
+        self.vector(STORE, from, 0, Source::Vector(to), mask, None);
+    }
+
     /// All bits 0.
     pub(super) fn clear(&mut self, to: u8) {
         self.two(XOR_BITS, to, to, Source::Register(to));
@@ -344,6 +349,12 @@ impl Assembler {
             // vmovmskps r32, ymm
             Form::Avx2 => self.vector(opcode(0, 1, 0x50), to as u8, 0, Source::Register(mask), 0, None),
         }
+    }
+
+    /// One bit a lane of a general register as a mask register (AVX-512).
+    pub(super) fn gpr_to_lanes(&mut self, mask: u8, from: Gpr) {
+        // kmovw k, r32
+        self.code.extend([0xc5, 0xf8, 0x92, 0xc0 | mask << 3 | from as u8]);
     }
 
     /// Ends the use of wide registers.
@@ -514,6 +525,11 @@ impl Assembler {
     /// `to |= from`; the zero flag tells whether nothing is set.
     pub(super) fn or(&mut self, to: Gpr, from: Gpr) {
         self.registers(0x09, from as u8, to);
+    }
+
+    /// `to ^= from`
+    pub(super) fn xor(&mut self, to: Gpr, from: Gpr) {
+        self.registers(0x31, from as u8, to);
     }
 
     pub(super) fn zero(&mut self, to: Gpr) {

@@ -219,6 +219,29 @@ fn look_at(
     Some(())
 }
 
+/// Keeps the points before the step, and the number of steps, of the lanes that rang, and takes these lanes out.
+fn put_down(e: &mut Emitter<'_>, layout: &TileLayout, tile: usize, first: i32) -> Option<()> {
+    let bytes = e.asm.form.bytes();
+    let vector = |row: usize| i32::try_from(row).ok()?.checked_mul(bytes);
+    let (mask, spare) = (e.scratch_mask(), e.spare());
+    e.asm.mov_load(Gpr::Rcx, Memory::at(FRAME, Frame::RUNG + 8 * tile as i32));
+    e.asm.gpr_to_lanes(mask, Gpr::Rcx);
+    for i in 0..layout.dim {
+        e.asm.load(spare, Source::Vector(Memory::at(BEFORE, first + vector(i)?)));
+        e.asm.store_lanes(Memory::at(TILE, first + vector(layout.ends() + i)?), spare, mask);
+    }
+    e.asm.load(spare, Source::Spread(Memory::at(FRAME, Frame::STEP)));
+    e.asm.store_lanes(Memory::at(TILE, first + vector(layout.ends() + layout.dim)?), spare, mask);
+    let alive = first + vector(layout.words() + 2)?;
+    e.asm.mov_load(Gpr::Rdx, Memory::at(TILE, alive));
+    e.asm.xor(Gpr::Rdx, Gpr::Rcx);
+    e.asm.mov_store(Memory::at(TILE, alive), Gpr::Rdx);
+    e.asm.mov_load(Gpr::Rdx, Memory::at(TILE, alive + 8));
+    e.asm.or(Gpr::Rdx, Gpr::Rcx);
+    e.asm.mov_store(Memory::at(TILE, alive + 8), Gpr::Rdx);
+    Some(())
+}
+
 /// Everything around the body: the loops over steps and tiles, and the alarms.
 fn write(
     e: &mut Emitter<'_>,
@@ -303,7 +326,8 @@ fn write(
             e.asm.bind(no_trip);
         } else {
             look_at(e, &tiles, layout, task, &constant)?;
-            e.asm.jump_if(Condition::NotZero, trip);
+            e.asm.jump_if(Condition::NotZero, look);
+            e.asm.bind(no_trip);
         }
         // Only now: when a tile rings, no tile's last value is the new one yet.
         for t in &tiles {
@@ -345,10 +369,26 @@ fn write(
     }
     e.asm.ret();
 
+    e.asm.bind(look);
     if matches!(task, Task::Descend { gradient_squared: None, target: None, change: None, .. }) {
-        e.asm.bind(look);
         look_at(e, &tiles, layout, task, &constant)?;
         e.asm.jump_if(Condition::NotZero, trip);
+        e.asm.jump(no_trip);
+    }
+    if layout.puts_down {
+        // A blow-up is for the engine; all others have converged.
+        let mask = e.scratch_mask();
+        e.asm.zero(Gpr::Rax);
+        for t in &tiles {
+            e.asm.compare(Predicate::NotLessEqual, mask, t.alarms.1, constant(ALARM.to_bits())?);
+            e.asm.lanes_to_gpr(Gpr::Rcx, mask);
+            e.asm.and_load(Gpr::Rcx, Memory::at(TILE, t.first + vector(layout.words() + 2)?));
+            e.asm.or(Gpr::Rax, Gpr::Rcx);
+        }
+        e.asm.jump_if(Condition::NotZero, trip);
+        for (tile, t) in tiles.iter().enumerate() {
+            put_down(e, layout, tile, t.first)?;
+        }
         e.asm.jump(no_trip);
     }
     e.asm.bind(trip);

@@ -15,7 +15,7 @@ fn kernel(dim: u32, body: Vec<Statement>, values: usize, scalars: Vec<u32>, scra
 
 /// The first scalar output at points of two coordinates.
 fn evaluate(kernel: &Kernel, width: Width, points: &[(f32, f32)]) -> Vec<f32> {
-    let layout = TileLayout { dim: kernel.dim as usize, states: 0, drawn: 0, gradient: false };
+    let layout = TileLayout { dim: kernel.dim as usize, states: 0, drawn: 0, gradient: false, puts_down: false };
     let code = MachineCode::new(kernel, layout.clone(), width, Task::Evaluate).expect("this machine has the form");
     let (lanes, together) = (code.lanes(), code.together());
     let tile = layout.len() * lanes;
