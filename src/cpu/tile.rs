@@ -27,34 +27,42 @@ pub(crate) struct TileLayout {
 
 impl TileLayout {
     /// First vector of state slot `k`.
+    #[inline]
     pub(crate) fn state(&self, k: usize) -> usize {
         (2 + k) * self.dim
     }
     /// First vector of the drawn hyperparameters.
+    #[inline]
     pub(crate) fn drawn(&self) -> usize {
         self.state(self.states)
     }
     /// First vector of the gradient.
+    #[inline]
     pub(crate) fn gradient(&self) -> usize {
         self.drawn() + self.drawn
     }
     /// Two vectors of scalar outputs: value and squared gradient norm.
+    #[inline]
     pub(crate) fn outputs(&self) -> usize {
         self.gradient() + if self.gradient { self.dim } else { 0 }
     }
     /// The value one step ago.
+    #[inline]
     pub(crate) fn last(&self) -> usize {
         self.outputs() + 2
     }
     /// First vector of the points where restarts converged; the steps they took stand behind.
+    #[inline]
     pub(crate) fn ends(&self) -> usize {
         self.last() + 1
     }
     /// Low and high words of the restarts' numbers, then one bit a lane that runs.
+    #[inline]
     pub(crate) fn words(&self) -> usize {
         self.ends() + if self.puts_down { self.dim + 1 } else { 0 }
     }
     /// Vectors of a tile: an even number, so that tiles of 256-bit vectors begin at 64 bytes.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         (self.words() + 3).next_multiple_of(2)
     }
@@ -62,17 +70,20 @@ impl TileLayout {
 
 impl TileLayout {
     /// The numbers of a row.
+    #[inline]
     pub(crate) fn row(&self, row: usize, lanes: usize) -> std::ops::Range<usize> {
         row * lanes..(row + 1) * lanes
     }
 
     /// The number of a lane's restart.
+    #[inline]
     pub(crate) fn id<F: Lane>(&self, tile: &[F], lanes: usize, lane: usize) -> u64 {
         let words: &[u32] = bytemuck::cast_slice(&tile[self.words() * lanes..][..2 * lanes]);
         u64::from(words[lane]) | u64::from(words[lanes + lane]) << 32
     }
 
     /// Gives a lane to a restart.
+    #[inline]
     pub(crate) fn set_id<F: Lane>(&self, tile: &mut [F], lanes: usize, lane: usize, id: u64) {
         let words: &mut [u32] = bytemuck::cast_slice_mut(&mut tile[self.words() * lanes..][..2 * lanes]);
         words[lane] = id as u32;
@@ -80,6 +91,7 @@ impl TileLayout {
     }
 
     /// Gives all lanes to restarts.
+    #[inline]
     pub(crate) fn set_ids<F: Lane>(&self, tile: &mut [F], lanes: usize, id: impl Fn(usize) -> u64) {
         let words: &mut [u32] = bytemuck::cast_slice_mut(&mut tile[self.words() * lanes..][..2 * lanes]);
         let (low, high) = words.split_at_mut(lanes);
@@ -91,22 +103,26 @@ impl TileLayout {
     }
 
     /// One bit for each lane that runs.
+    #[inline]
     pub(crate) fn alive<'a, F: Lane>(&self, tile: &'a mut [F], lanes: usize) -> &'a mut [u64] {
         bytemuck::cast_slice_mut(&mut tile[self.row(self.words() + 2, lanes)])
     }
 
     /// One bit for each lane whose restart was put down: of code that runs at most 64 lanes.
+    #[inline]
     pub(crate) fn put_down<'a, F: Lane>(&self, tile: &'a mut [F], lanes: usize) -> &'a mut u64 {
         &mut self.alive(tile, lanes)[1]
     }
 
     /// Whether a lane runs.
+    #[inline]
     pub(crate) fn runs<F: Lane>(&self, tile: &[F], lanes: usize, lane: usize) -> bool {
         let bits: &[u64] = bytemuck::cast_slice(&tile[self.row(self.words() + 2, lanes)]);
         bits[lane / 64] >> (lane % 64) & 1 == 1
     }
 
     /// The lanes that run.
+    #[inline]
     pub(crate) fn running<'a, F: Lane>(&'a self, tile: &'a [F], lanes: usize) -> impl Iterator<Item = usize> + 'a {
         (0..lanes).filter(move |&lane| self.runs(tile, lanes, lane))
     }

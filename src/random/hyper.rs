@@ -9,12 +9,17 @@
 //! assert!((1e-4..=1.0).contains(&lr) && lr == f64::from(lr as f32));
 //! ```
 
-use super::philox::{Purpose, Stream};
-use crate::cpu::math64;
+use super::philox::{LANES, Purpose, Stream, key_of, philox_lanes};
+use crate::cpu::{Vectorised, Width, math64, vectorised};
 
 fn unit(seed: u64, restart: u64, index: u32) -> f64 {
     let [low, high, ..] = Stream::new(seed, restart, 0, Purpose::Hyper).block(index);
-    // Odd multiples of 2^-53: exact, and never 0 or 1.
+    of_words(low, high)
+}
+
+/// Odd multiples of 2^-53: exact, and never 0 or 1.
+#[inline(always)]
+fn of_words(low: u32, high: u32) -> f64 {
     ((u64::from(high) << 32 | u64::from(low)) >> 11 | 1) as f64 / (1_u64 << 53) as f64
 }
 
@@ -32,9 +37,36 @@ pub fn hyper_log_uniform(seed: u64, restart: u64, index: u32, lo: f64, hi: f64) 
 
 /// The draws of one parameter for the restarts from `first` on.
 pub(crate) fn hyper_column(seed: u64, first: u64, index: u32, (log, lo, hi): (bool, f64, f64), out: &mut [f64]) {
+    vectorised(Width::detect(), Units { seed, first, index, out: &mut *out });
     let interval = Interval::new(log, lo, hi);
-    for (restart, value) in (first..).zip(out) {
-        *value = interval.at(unit(seed, restart, index));
+    out.iter_mut().for_each(|value| *value = interval.at(*value));
+}
+
+/// Numbers in (0, 1) of consecutive restarts.
+struct Units<'a> {
+    seed: u64,
+    first: u64,
+    index: u32,
+    out: &'a mut [f64],
+}
+
+impl Vectorised for Units<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Units { seed, first, index, out } = self;
+        for (base, some) in (first..).step_by(LANES).zip(out.chunks_mut(LANES)) {
+            if base as u32 > u32::MAX - LANES as u32 {
+                // Their numbers do not share a high word.
+                some.iter_mut().zip(base..).for_each(|(value, restart)| *value = unit(seed, restart, index));
+                continue;
+            }
+            let mut low = [base as u32; LANES];
+            low.iter_mut().zip(0..).for_each(|(word, lane)| *word += lane);
+            let [low, high, ..] = philox_lanes(low, (base >> 32) as u32, 0, Purpose::Hyper.tag(index), key_of(seed));
+            for (value, (&low, &high)) in some.iter_mut().zip(low.iter().zip(&high)) {
+                *value = of_words(low, high);
+            }
+        }
     }
 }
 
@@ -86,5 +118,19 @@ mod tests {
     fn a_point_interval_gives_the_point() {
         assert_eq!(hyper_uniform(1, 2, 3, 0.5, 0.5), 0.5);
         assert_eq!(hyper_log_uniform(1, 2, 3, 0.25, 0.25), 0.25);
+    }
+
+    #[test]
+    fn columns_are_single_draws_one_below_the_other() {
+        for first in [0, 5, (1 << 32) - 20, u64::MAX - 100] {
+            for (log, lo, hi) in [(true, 1e-4, 0.3), (false, -2.0, 0.7)] {
+                let mut column = vec![f64::NAN; 70];
+                hyper_column(9, first, 3, (log, lo, hi), &mut column);
+                for (restart, &value) in (first..).zip(&column) {
+                    let single = if log { hyper_log_uniform } else { hyper_uniform };
+                    assert_eq!(value, single(9, restart, 3, lo, hi), "{restart}");
+                }
+            }
+        }
     }
 }
