@@ -21,8 +21,14 @@ const MAX_TABLE: usize = 1 << 16;
 
 /// Rebuilds what the roots need.
 pub fn simplify(graph: &Graph, roots: &[NodeId]) -> Simplified {
+    // Terms meet first; then polynomials are factored, after which they would not.
+    let Simplified { graph, roots } = rebuilt(graph, roots, false);
+    rebuilt(&graph, &roots, true)
+}
+
+fn rebuilt(graph: &Graph, roots: &[NodeId], factors: bool) -> Simplified {
     let needed = graph.needed(roots);
-    let mut s = Simplifier { graph: Graph::new(), rates: Vec::new() };
+    let mut s = Simplifier { graph: Graph::new(), rates: Vec::new(), factors };
     let mut map: Vec<NodeId> = vec![NodeId(0); graph.len()];
     for id in (0..graph.len()).filter(|&id| needed[id]) {
         let m = |a: NodeId| map[a.index()];
@@ -137,6 +143,8 @@ fn rate_of_input(input: Input) -> Rate {
 struct Simplifier {
     graph: Graph,
     rates: Vec<Rate>,
+    /// Whether powers that two terms share are taken out.
+    factors: bool,
 }
 
 impl Simplifier {
@@ -367,7 +375,56 @@ impl Simplifier {
             let k = self.number(ka + kb);
             return self.add(k, rest);
         }
-        self.raw(Binary::Add, a, b)
+        self.factored(Binary::Add, a, b).unwrap_or_else(|| self.raw(Binary::Add, a, b))
+    }
+
+    /// Horner's rule for two terms and a constant before them: `jxᵐ ± kxⁿ` as `xⁿ(jxᵐ⁻ⁿ ± k)`, a product fewer.
+    fn factored(&mut self, op: Binary, a: NodeId, b: NodeId) -> Option<NodeId> {
+        if !self.factors {
+            return None;
+        }
+        let parts = |s: &Simplifier, sum: NodeId| match s.graph.node(sum) {
+            Node::Binary(op @ (Binary::Add | Binary::Sub), c, term) => s.constant(c).map(|c| (c, op, term)),
+            _ => None,
+        };
+        let (constant, sign, inner) = match (parts(self, a), parts(self, b), op) {
+            (Some((c, Binary::Add, term)), None, op) => (c, Binary::Add, self.factored_pair(op, term, b)?),
+            (Some((c, _, term)), None, Binary::Add) => (c, Binary::Add, self.factored_pair(Binary::Sub, b, term)?),
+            (Some((c, _, term)), None, _) => (c, Binary::Sub, self.factored_pair(Binary::Add, term, b)?),
+            (None, Some((c, sign, term)), Binary::Add) => (c, Binary::Add, self.factored_pair(sign, a, term)?),
+            (None, Some((c, Binary::Add, term)), _) => (-c, Binary::Add, self.factored_pair(Binary::Sub, a, term)?),
+            (None, Some((c, _, term)), _) => (-c, Binary::Add, self.factored_pair(Binary::Add, a, term)?),
+            _ => return self.factored_pair(op, a, b),
+        };
+        let constant = self.number(constant);
+        Some(self.raw(sign, constant, inner))
+    }
+
+    fn factored_pair(&mut self, op: Binary, a: NodeId, b: NodeId) -> Option<NodeId> {
+        let monomial = |s: &Simplifier, term: NodeId| {
+            let (k, rest) = s.scaled(term);
+            match s.graph.node(rest) {
+                Node::Binary(Binary::Pow, base, power) => match s.constant(power) {
+                    Some(m) if m == m.round() && (2.0..=64.0).contains(&m) => (k, base, m),
+                    _ => (k, rest, 1.0),
+                },
+                _ => (k, rest, 1.0),
+            }
+        };
+        let ((j, x, m), (k, y, n)) = (monomial(self, a), monomial(self, b));
+        if x != y || m == n || self.rate(x) < Rate::Scalar {
+            return None;
+        }
+        let low = self.number(m.min(n));
+        let mut left = |factor: f64, power: f64| {
+            let (factor, power) = (self.number(factor), self.number(power - m.min(n)));
+            let power = self.power(x, power);
+            self.multiply(factor, power)
+        };
+        let (a, b) = (left(j, m), left(k, n));
+        let inner = self.binary(op, a, b);
+        let outer = self.power(x, low);
+        Some(self.multiply(outer, inner))
     }
 
     fn subtract(&mut self, a: NodeId, b: NodeId) -> NodeId {
@@ -401,7 +458,7 @@ impl Simplifier {
             let plus = self.multiply(k, rb);
             return self.add(a, plus);
         }
-        self.raw(Binary::Sub, a, b)
+        self.factored(Binary::Sub, a, b).unwrap_or_else(|| self.raw(Binary::Sub, a, b))
     }
 
     fn multiply(&mut self, a: NodeId, b: NodeId) -> NodeId {
