@@ -204,25 +204,43 @@ impl<T: Real> Vectorised for Look<'_, T> {
                 *count += u64::from(bytes);
             }
         }
-        for &steps in steps {
-            seen.steps += u64::from(steps);
-            seen.max_steps = seen.max_steps.max(steps);
+        let (mut taken, mut most) = ([0u64; SIDES], [0u32; SIDES]);
+        let mut groups = steps.chunks_exact(SIDES);
+        for group in &mut groups {
+            for side in 0..SIDES {
+                taken[side] += u64::from(group[side]);
+            }
+            for side in 0..SIDES {
+                most[side] = most[side].max(group[side]);
+            }
         }
+        for (side, &steps) in groups.remainder().iter().enumerate() {
+            taken[side] += u64::from(steps);
+            most[side] = most[side].max(steps);
+        }
+        seen.steps = taken.iter().sum();
+        seen.max_steps = most.into_iter().fold(0, u32::max);
         let (low, high) = ([f64::INFINITY; SIDES], [f64::NEG_INFINITY; SIDES]);
         let mut sides = Sides { sum: *sums, low, high, near: [0; SIDES], finite: [0; SIDES], minimum, tolerance };
+        // What is not there is no number, which counts nowhere.
+        let padded = |values: &[T], first: usize| {
+            let mut all = [f64::NAN; SIDES];
+            all[first..].iter_mut().zip(values).for_each(|(to, &value)| *to = value.into());
+            all
+        };
         let (head, rest) = values.split_at(((SIDES - first) % SIDES).min(values.len()));
-        for (side, &value) in (first..).zip(head) {
-            sides.take(side, value.into());
+        if !head.is_empty() {
+            sides.take(padded(head, first));
         }
         let mut groups = rest.chunks_exact(SIDES);
         for group in &mut groups {
-            for (side, &value) in group.iter().enumerate() {
-                sides.take(side, value.into());
+            let mut all = [0.0; SIDES];
+            for side in 0..SIDES {
+                all[side] = group[side].into();
             }
+            sides.take(all);
         }
-        for (side, &value) in groups.remainder().iter().enumerate() {
-            sides.take(side, value.into());
-        }
+        sides.take(padded(groups.remainder(), 0));
         *sums = sides.sum;
         seen.finite = sides.finite.iter().sum::<u64>() as usize;
         seen.near = sides.near.iter().sum();
@@ -243,16 +261,29 @@ struct Sides {
 }
 
 impl Sides {
+    /// One value of each side. A loop for each number that is kept, because such loops become vector instructions.
     #[inline(always)]
-    fn take(&mut self, side: usize, value: f64) {
-        let finite = value.abs() <= f64::MAX;
-        let distance = (value - self.minimum).abs();
-        self.sum[side] += if finite { value } else { 0.0 };
-        let (below, above) = (finite && value < self.low[side], finite && value > self.high[side]);
-        self.low[side] = if below { value } else { self.low[side] };
-        self.high[side] = if above { value } else { self.high[side] };
-        self.near[side] += u64::from(finite && distance <= self.tolerance);
-        self.finite[side] += u64::from(finite);
+    fn take(&mut self, values: [f64; SIDES]) {
+        // NaN compares false, and so is neither low, high nor near.
+        let finite: [bool; SIDES] = std::array::from_fn(|side| values[side].abs() <= f64::MAX);
+        for side in 0..SIDES {
+            self.sum[side] += if finite[side] { values[side] } else { 0.0 };
+        }
+        for side in 0..SIDES {
+            let below = finite[side] & (values[side] < self.low[side]);
+            self.low[side] = if below { values[side] } else { self.low[side] };
+        }
+        for side in 0..SIDES {
+            let above = finite[side] & (values[side] > self.high[side]);
+            self.high[side] = if above { values[side] } else { self.high[side] };
+        }
+        for side in 0..SIDES {
+            let near = finite[side] & ((values[side] - self.minimum).abs() <= self.tolerance);
+            self.near[side] += u64::from(near);
+        }
+        for side in 0..SIDES {
+            self.finite[side] += u64::from(finite[side]);
+        }
     }
 }
 
