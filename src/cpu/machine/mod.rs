@@ -277,6 +277,9 @@ fn write(
     place(e);
     e.asm.bind(step_top);
     e.keep_tests(body);
+    if matches!(task, Task::Descend { .. }) {
+        e.keep_shared(body, outputs.len());
+    }
     e.asm.bind(top);
     e.asm.compare_load(TILE, frame(Frame::END));
     e.asm.jump_if(Condition::AboveOrEqual, done);

@@ -1,9 +1,8 @@
 //! Alarms: registers that add up what tells of blow-ups.
 
 use super::code::{Alarm, Item, Value};
-use super::emit::{Emitter, SCRATCH, Watcher};
-use super::encode::{self, Form, Memory, Source};
-use super::frame;
+use super::emit::{Emitter, Watcher};
+use super::encode::{self, Form, Source};
 
 impl Emitter<'_> {
     /// Keeps registers for the alarms of `tiles` tiles. In loops they begin at zero, else with the first value watched.
@@ -51,6 +50,7 @@ impl Emitter<'_> {
     pub(super) fn watched(&mut self, alarm: Alarm, tile: usize, value: Value) {
         let k = usize::from(alarm == Alarm::Gradient);
         let register = self.in_register(value);
+        let zeros = self.zeros.map_or(Source::Vector(self.zero()), Source::Register);
         let all = self.watchers[tile][k].len();
         let watcher = &mut self.watchers[tile][k][self.turn / 2 % all];
         self.turn += 1;
@@ -59,7 +59,7 @@ impl Emitter<'_> {
             // The sum of squares is at least the square of any of them; it is NaN where one is.
             Alarm::Parameter => Source::Register(register),
             // Infinity and NaN times 0 are NaN, all other numbers 0.
-            Alarm::Gradient => Source::Vector(Memory::at(SCRATCH, frame::ZERO)),
+            Alarm::Gradient => zeros,
         };
         self.asm.two(op, watcher.register, register, with);
         self.release(value);
