@@ -10,6 +10,7 @@ mod nest;
 mod passes;
 mod straight;
 
+pub(crate) use builder::prune;
 pub use contract::contract;
 pub use nest::{lower_nest, lower_shared};
 pub use straight::lower_straight;

@@ -75,7 +75,8 @@ pub(super) struct Emitter<'d> {
     pub(super) cursors: Vec<(LoopVar, i32, Cursor)>,
     /// Registers of the alarms, by tile.
     pub(super) watchers: Vec<[Vec<Watcher>; 2]>,
-    pub(super) turn: usize,
+    /// Which of them comes next.
+    pub(super) turn: [usize; 2],
     pub(super) rare: Vec<Rare>,
     /// A register of zeros, where one is kept.
     pub(super) zeros: Option<u8>,
@@ -110,7 +111,7 @@ impl<'d> Emitter<'d> {
             constants,
             cursors: Vec::new(),
             watchers: Vec::new(),
-            turn: 0,
+            turn: [0; 2],
             rare: Vec::new(),
             zeros: None,
             kept: Vec::new(),

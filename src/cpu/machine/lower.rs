@@ -2,6 +2,7 @@
 
 use super::code::{Alarm, Base, CarriedCode, Definition, Item, LoopCode, Op, Place, Recorder, Value};
 use super::frame::TABLES;
+use super::implied::gradients_alone;
 use crate::cpu::tile::TileLayout;
 use crate::graph::{Binary, MAX_RANK, Unary};
 use crate::kernel::{Array, Index, Instruction, Kernel, Loop, LoopVar, Statement, ValueId};
@@ -18,6 +19,8 @@ pub(super) struct Lowered {
     pub(super) tables: Vec<u32>,
     /// Bytes of scratch memory given out to tables, arrays and draws.
     pub(super) scratch: i32,
+    /// The kernel of the largest gradient, where gradients have no alarm of their own.
+    pub(super) gradients: Option<Kernel>,
 }
 
 /// Records a kernel for vectors of `bytes`. Where `watched`, the first two scalars are the largest magnitudes that blow-ups
@@ -49,6 +52,7 @@ pub(super) fn record(kernel: &Kernel, layout: &TileLayout, bytes: i32, watched: 
             origins.cone(root, cone)?;
         }
     }
+    let gradients = if watched { gradients_alone(kernel, &cones) } else { None };
     let recorder = Recorder::new();
     let mut lowering = Lowering {
         layout,
@@ -60,6 +64,7 @@ pub(super) fn record(kernel: &Kernel, layout: &TileLayout, bytes: i32, watched: 
         scratch,
         end,
         cones,
+        alone: gradients.is_none(),
     };
     let body = in_order_of_elements(&kernel.body);
     lowering.body(&body)?;
@@ -67,7 +72,7 @@ pub(super) fn record(kernel: &Kernel, layout: &TileLayout, bytes: i32, watched: 
     let outputs = kernel.scalars.iter().skip(skipped).map(|&s| lowering.values[s as usize]).collect::<Option<_>>()?;
     let scratch = lowering.end;
     let (definitions, body) = recorder.finish();
-    Some(Lowered { definitions, body, outputs, tables, scratch })
+    Some(Lowered { definitions, body, outputs, tables, scratch, gradients })
 }
 
 /// Stores at the end of straight code, those of one coordinate together: what they share is then still in registers.
@@ -172,6 +177,8 @@ struct Lowering<'r> {
     /// Bytes of scratch memory given out.
     end: i32,
     cones: [HashSet<ValueId>; 2],
+    /// Whether gradients have an alarm of their own.
+    alone: bool,
 }
 
 impl Lowering<'_> {
@@ -259,7 +266,7 @@ impl Lowering<'_> {
             Instruction::Unary(Unary::Magnitude, a) if self.cones.iter().any(|c| c.contains(&value)) => {
                 let watched = self.value(a)?;
                 for (cone, alarm) in self.cones.iter().zip([Alarm::Parameter, Alarm::Gradient]) {
-                    if cone.contains(&value) {
+                    if cone.contains(&value) && (self.alone || alarm == Alarm::Parameter) {
                         r.item(Item::Watch { alarm, tile: 0, value: watched });
                     }
                 }

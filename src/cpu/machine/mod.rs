@@ -9,6 +9,7 @@ mod code;
 mod emit;
 mod encode;
 mod frame;
+mod implied;
 mod interleave;
 mod lower;
 mod nest;
@@ -45,6 +46,8 @@ pub(crate) struct MachineCode {
     together: usize,
     /// Whether the value that a step saw goes to the tile.
     value: bool,
+    /// Finds the largest gradient when an alarm has rung, where gradients have none of their own.
+    gradients: Option<Box<MachineCode>>,
 }
 
 impl std::fmt::Debug for MachineCode {
@@ -56,6 +59,11 @@ impl std::fmt::Debug for MachineCode {
 impl MachineCode {
     /// Writes the kernel; `None` where this machine or this kernel is for the tape.
     pub(crate) fn new(kernel: &Kernel, layout: TileLayout, width: Width, task: Task) -> Option<MachineCode> {
+        MachineCode::side_by_side(kernel, layout, width, task, twins::MOST)
+    }
+
+    /// Writes the kernel for at most so many tiles side by side.
+    fn side_by_side(kernel: &Kernel, layout: TileLayout, width: Width, task: Task, most: usize) -> Option<MachineCode> {
         let form = match width {
             Width::Baseline => return None,
             Width::Avx2 => Form::Avx2,
@@ -65,7 +73,13 @@ impl MachineCode {
         let lowered = lower::record(kernel, &layout, form.bytes(), watched)?;
         let mut definitions = lowered.definitions;
         let mut body = arrange::arrange(lowered.body, &definitions, &lowered.outputs);
-        let together = twins::wanted(&body, &definitions, form.registers());
+        let together = twins::wanted(&body, &definitions, form.registers()).min(most);
+        let gradients = match &lowered.gradients {
+            Some(alone) => {
+                Some(Box::new(MachineCode::side_by_side(alone, layout.clone(), width, Task::Evaluate, together)?))
+            }
+            None => None,
+        };
         let tile_bytes = i32::try_from(layout.len()).ok()?.checked_mul(form.bytes())?;
         let outputs = twins::add(&mut definitions, &mut body, &lowered.outputs, tile_bytes, together);
         let body = interleave::interleave(body, &definitions, usize::from(form.registers()) * 5 / 8 - 2 * together);
@@ -96,7 +110,7 @@ impl MachineCode {
         // A system that forbids new code leaves the tape.
         let code = map.make_exec().ok()?;
         let value = matches!(task, Task::Descend { value: true, .. });
-        Some(MachineCode { code, layout, form, scratch, together, value })
+        Some(MachineCode { code, layout, form, scratch, together, value, gradients })
     }
 
     /// Restarts of a tile.
@@ -163,8 +177,8 @@ struct Watched {
     first: i32,
     now: Option<u8>,
     norm: Option<u8>,
-    /// The gradient's alarm, and all together.
-    alarms: (u8, u8),
+    /// The gradient's alarm, where it has one, and all together.
+    alarms: (Option<u8>, u8),
 }
 
 /// Says which lanes of which tiles ring, in the frame; the zero flag tells whether none does.
@@ -397,8 +411,7 @@ fn write(
     e.asm.bind(trip);
     for (tile, t) in tiles.iter().enumerate() {
         let line = (tile * size_of::<Line>()) as i32;
-        e.asm.store(frame(Frame::ALARM + line), t.alarms.0);
-        for (at, register) in [(Frame::NOW, t.now), (Frame::NORM, t.norm)] {
+        for (at, register) in [(Frame::ALARM, t.alarms.0), (Frame::NOW, t.now), (Frame::NORM, t.norm)] {
             if let Some(register) = register {
                 e.asm.store(frame(at + line), register);
             }
@@ -418,13 +431,16 @@ pub(crate) struct Worker<'c> {
     frame: Box<Frame>,
     /// The surface's table.
     data: &'c [f32],
+    /// Runs what finds the largest gradient.
+    gradients: Option<Box<Worker<'c>>>,
 }
 
 impl<'c> Worker<'c> {
     pub(crate) fn new(code: &'c MachineCode, key: [u32; 2], data: &'c [f32]) -> Worker<'c> {
         let lanes = code.lanes();
         let words = code.layout.words() * 4 * lanes;
-        Worker { code, scratch: code.scratch.clone(), frame: Box::new(Frame::new(key, words, lanes)), data }
+        let gradients = code.gradients.as_deref().map(|code| Box::new(Worker::new(code, key, data)));
+        Worker { code, scratch: code.scratch.clone(), frame: Box::new(Frame::new(key, words, lanes)), data, gradients }
     }
 
     /// Runs; `look` is told of every tile that rings, in order of steps and tiles, before its step is kept.
@@ -462,11 +478,28 @@ impl<'c> Worker<'c> {
             }
             let frame = &mut *self.frame;
             let at = frame.tile - first;
-            let numbers = bytemuck::cast_slice_mut::<Line, f32>(work.tiles);
-            for (k, rows) in numbers[at / 4..].chunks_exact_mut(bytes / 4).take(self.code.together).enumerate() {
+            let group = at / size_of::<Line>()..(at + self.code.together * bytes) / size_of::<Line>();
+            if let Some(gradients) = &mut self.gradients {
+                let host = &work.host[(frame.host - work.host.as_ptr() as usize) / 4..];
+                let flip = usize::from(frame.before != 0);
+                let tiles = &mut work.tiles[group.clone()];
+                let again = Work { tiles, flip, host, stride: 0, step: frame.step, steps: frame.step + 1 };
+                gradients.run(again, &mut |_| {});
+            }
+            let numbers = bytemuck::cast_slice_mut::<Line, f32>(&mut work.tiles[group]);
+            for (k, rows) in numbers.chunks_exact_mut(bytes / 4).enumerate() {
                 if frame.rung[k] == 0 && !self.code.value {
                     continue;
                 }
+                let mut largest = [0.0; 16];
+                let gradient = match self.gradients {
+                    Some(_) => {
+                        largest[..lanes]
+                            .copy_from_slice(&rows[self.code.layout.row(self.code.layout.outputs(), lanes)]);
+                        &largest[..lanes]
+                    }
+                    None => &frame.alarm[k].0[..lanes],
+                };
                 look(Ring {
                     tile: at / bytes + k,
                     step: frame.step,
@@ -474,7 +507,7 @@ impl<'c> Worker<'c> {
                     lanes: [frame.rung[k], 0, 0, 0],
                     before: frame.before / vector,
                     after: frame.after / vector,
-                    gradient: &frame.alarm[k].0[..lanes],
+                    gradient,
                     value: &frame.now[k].0[..lanes],
                     norm: &frame.norm[k].0[..lanes],
                 });

@@ -19,31 +19,36 @@ impl Emitter<'_> {
                 }
                 Watcher { register, begun: loops }
             };
-            let mut some = || (0..each).map(|_| watcher()).collect();
-            let both = [some(), some()];
+            let mut some = |alarm| if has(body, alarm) { (0..each).map(|_| watcher()).collect() } else { Vec::new() };
+            let both = [some(Alarm::Parameter), some(Alarm::Gradient)];
             self.watchers.push(both);
         }
     }
 
-    /// The sums of a tile's alarms: that of the gradient, then the parameters' with the gradient's added.
-    pub(super) fn alarms(&mut self, tile: usize) -> (u8, u8) {
-        let mut join = |k: usize| {
+    /// The sums of a tile's alarms: that of the gradient, where it has one, then the parameters' with the gradient's added.
+    pub(super) fn alarms(&mut self, tile: usize) -> (Option<u8>, u8) {
+        let join = |this: &mut Self, k: usize| {
             let mut sum: Option<u8> = None;
-            for w in &self.watchers[tile][k] {
+            for w in &this.watchers[tile][k] {
                 match sum {
                     _ if !w.begun => {}
                     None => sum = Some(w.register),
-                    Some(sum) => self.asm.two(encode::ADD, sum, sum, Source::Register(w.register)),
+                    Some(sum) => this.asm.two(encode::ADD, sum, sum, Source::Register(w.register)),
                 }
             }
-            sum.unwrap_or_else(|| {
-                let register = self.watchers[tile][k][0].register;
-                self.asm.clear(register);
-                register
-            })
+            sum
         };
-        let (parameter, gradient) = (join(0), join(1));
-        self.asm.two(encode::ADD, parameter, parameter, Source::Register(gradient));
+        let (parameter, gradient) = (join(self, 0), join(self, 1));
+        let parameter = parameter.unwrap_or_else(|| {
+            // Nothing is watched: every parameter stays where it is.
+            let register = self.take();
+            self.pinned[register as usize] = true;
+            self.asm.clear(register);
+            register
+        });
+        if let Some(gradient) = gradient {
+            self.asm.two(encode::ADD, parameter, parameter, Source::Register(gradient));
+        }
         (gradient, parameter)
     }
 
@@ -52,8 +57,8 @@ impl Emitter<'_> {
         let register = self.in_register(value);
         let zeros = self.zeros.map_or(Source::Vector(self.zero()), Source::Register);
         let all = self.watchers[tile][k].len();
-        let watcher = &mut self.watchers[tile][k][self.turn / 2 % all];
-        self.turn += 1;
+        let watcher = &mut self.watchers[tile][k][self.turn[k] % all];
+        self.turn[k] += 1;
         let op = if std::mem::replace(&mut watcher.begun, true) { encode::MULTIPLY_ADD } else { encode::MUL };
         let with = match alarm {
             // The sum of squares is at least the square of any of them; it is NaN where one is.
@@ -64,4 +69,13 @@ impl Emitter<'_> {
         self.asm.two(op, watcher.register, register, with);
         self.release(value);
     }
+}
+
+/// Whether a body watches for this, in loops too.
+fn has(body: &[Item], alarm: Alarm) -> bool {
+    body.iter().any(|item| match item {
+        Item::Watch { alarm: watched, .. } => *watched == alarm,
+        Item::Loop(l) => has(&l.body, alarm),
+        _ => false,
+    })
 }

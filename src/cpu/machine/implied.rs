@@ -1,0 +1,93 @@
+//! Which gradients need no alarm: where one that is not finite makes a new parameter so, the parameter's alarm tells of both.
+
+use crate::graph::{Binary, Unary};
+use crate::kernel::{Array, Instruction, Kernel, Statement, ValueId, prune};
+use std::collections::{HashMap, HashSet};
+
+/// A step that is longer than this for each gradient is not worth a second kernel.
+const SHORT: usize = 24;
+
+/// What tells gradients that are not finite from parameters that are, once the alarm has rung: the kernel cut down to its
+/// largest gradient. `None` where a gradient needs an alarm of its own. `cones` hold what only finds the largest parameter
+/// and the largest gradient.
+pub(super) fn gradients_alone(kernel: &Kernel, cones: &[HashSet<ValueId>; 2]) -> Option<Kernel> {
+    let [parameters, gradients] = cones.each_ref().map(|cone| {
+        let mut leaves = HashSet::new();
+        magnitudes(&kernel.body, cone, &mut leaves);
+        leaves
+    });
+    if gradients.is_empty() || kernel.len() > SHORT * gradients.len() {
+        return None;
+    }
+    let mut carries = HashMap::new();
+    follow(&kernel.body, &gradients, &mut carries);
+    let told: HashSet<ValueId> = parameters.iter().filter_map(|p| carries.get(p).copied()).collect();
+    if !gradients.iter().all(|g| told.contains(g)) {
+        return None;
+    }
+    let mut alone = kernel.clone();
+    let largest = kernel.scalars[1];
+    alone.scalars = vec![largest; 2];
+    drop_stores(&mut alone.body);
+    let mut used = vec![false; kernel.types.len()];
+    used[largest as usize] = true;
+    prune(&mut alone.body, &mut used);
+    // States have changed when the alarm rings.
+    (!reads_states(&alone.body)).then_some(alone)
+}
+
+/// The values whose magnitudes enter a cone.
+fn magnitudes(body: &[Statement], cone: &HashSet<ValueId>, leaves: &mut HashSet<ValueId>) {
+    for statement in body {
+        match statement {
+            Statement::Let(value, Instruction::Unary(Unary::Magnitude, a)) if cone.contains(value) => {
+                leaves.insert(*a);
+            }
+            Statement::Loop(l) => magnitudes(&l.body, cone, leaves),
+            _ => {}
+        }
+    }
+}
+
+/// By value, a gradient that it is not finite with: sums and products, and quotients of what is not finite, never are.
+fn follow(body: &[Statement], gradients: &HashSet<ValueId>, carries: &mut HashMap<ValueId, ValueId>) {
+    for statement in body {
+        match statement {
+            Statement::Let(value, _) if gradients.contains(value) => {
+                carries.insert(*value, *value);
+            }
+            Statement::Let(value, instruction) => {
+                let of = |v: &ValueId| carries.get(v).copied();
+                let from = match instruction {
+                    Instruction::Unary(Unary::Neg, a) | Instruction::Binary(Binary::Div, a, _) => of(a),
+                    Instruction::Binary(Binary::Add | Binary::Sub | Binary::Mul, a, b) => of(a).or_else(|| of(b)),
+                    Instruction::Fused(_, a, b, c) => of(a).or_else(|| of(b)).or_else(|| of(c)),
+                    Instruction::Select(_, a, b) => of(a).filter(|&a| of(b) == Some(a)),
+                    _ => None,
+                };
+                carries.extend(from.map(|from| (*value, from)));
+            }
+            Statement::Loop(l) => follow(&l.body, gradients, carries),
+            Statement::Store(..) | Statement::Pick(_) => {}
+        }
+    }
+}
+
+fn drop_stores(body: &mut Vec<Statement>) {
+    body.retain_mut(|statement| match statement {
+        Statement::Store(array, ..) => matches!(array, Array::Scratch(_)),
+        Statement::Loop(l) => {
+            drop_stores(&mut l.body);
+            true
+        }
+        _ => true,
+    });
+}
+
+fn reads_states(body: &[Statement]) -> bool {
+    body.iter().any(|statement| match statement {
+        Statement::Let(_, Instruction::Load(array, _)) => matches!(array, Array::State(_) | Array::Next),
+        Statement::Loop(l) => reads_states(&l.body),
+        _ => false,
+    })
+}
