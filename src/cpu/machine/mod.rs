@@ -1,8 +1,8 @@
 //! Machine code: the kernel printed for this processor, where it is an x86-64 with AVX2 or AVX-512.
 //!
 //! A *tile* is a vector of restarts with everything that is theirs; the code runs many steps over many tiles in one call,
-//! with intermediate values in registers. It has the bits of the tape: the same instructions in the same tree, never fused. The one
-//! fused multiply-add that it uses belongs to alarms, which only say when to look closer.
+//! with intermediate values in registers. It has the bits of the tape: the same instructions in the same tree. The sums of
+//! squares of its alarms are no part of that: they only say when to look closer.
 
 mod arrange;
 mod code;
