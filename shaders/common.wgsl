@@ -6,7 +6,7 @@
 // Modules that call `packed_place` declare PACK.
 
 struct Params {
-    count: u32,              // slots of this launch
+    @align(16) count: u32,   // slots of this launch
     steps: u32,              // steps of this dispatch
     step: u32,               // steps done before this dispatch
     restarts: u32,           // restarts of a configuration
@@ -33,6 +33,7 @@ struct Params {
 struct Queue {
     ended: atomic<u32>,      // restarts of this launch that have ended
     next: atomic<u32>,       // slots written by a compaction so far
+    beyond: atomic<u32>,     // restarts of this launch that were ever BEYOND
     slots: array<u32>,       // two lists of slots, in any order: no result depends on it
 }
 
@@ -53,6 +54,7 @@ const STALLED = 3u;
 const MAX_STEPS = 4u;
 const DIVERGED = 5u;
 const NONFINITE = 6u;
+const BEYOND = 7u;           // runs on, by the kernel that knows all angles
 const LAST_VALUE = 2u;       // region of the value one step ago
 const GONE = 0x5d5e0b6bu;    // a `magnitude` above is a blow-up: 1e18
 const INFINITE = 0x7f800000u; // a `magnitude` of at least this is not finite
@@ -105,6 +107,11 @@ fn draw_uniform(step: u32, tag: u32) -> vec4<f32> {
     return vec4<f32>(uniform_from(w.x), uniform_from(w.y), uniform_from(w.z), uniform_from(w.w));
 }
 
+// Whether a restart with this status runs.
+fn runs(code: u32) -> bool {
+    return (code == RUNNING) | (code == BEYOND);
+}
+
 // Why a restart stops at a point, for a reason other than a blow-up; RUNNING where it does not. `before` is the value one
 // step ago, known where `known`.
 fn reason(value: f32, squared_norm: f32, before: f32, known: bool) -> u32 {
@@ -123,13 +130,13 @@ fn conclude(value: f32, squared_norm: f32) {
         return;
     }
     var code = status[slot] & 0xffu;
-    if (code == RUNNING) {
+    if (runs(code)) {
         let taken = status[params.count + slot];
         code = reason(value, squared_norm, values[LAST_VALUE * params.count + slot], taken > 0u);
         if (magnitude(value) >= INFINITE || magnitude(squared_norm) > INFINITE) {
             code = NONFINITE;
         }
-        if (code == RUNNING) {
+        if (runs(code)) {
             code = MAX_STEPS;
         }
     }

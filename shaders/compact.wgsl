@@ -7,7 +7,7 @@ fn compact(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
         return;
     }
     let running = queue.slots[params.list + index];
-    if ((status[running] & 0xffu) == RUNNING) {
+    if (runs(status[running] & 0xffu)) {
         queue.slots[params.count - params.list + atomicAdd(&queue.next, 1u)] = running;
     }
 }

@@ -1,7 +1,7 @@
 // Descends: `params.steps` steps of ABREAST restarts an invocation, nothing in memory between them.
 //
 // An invocation takes its restarts from the list of those that were running when it was written, 64 apart. The generated
-// parts take the places of the `//@` lines: `enter` loads restarts, `steady` and `host` the host scalars that are the same at
+// parts take the places of the `//@` lines: `enter` loads restarts and says at which of the steps they begin, `steady` and `host` the host scalars that are the same at
 // every step and those that are not, `step` makes a step of each and says whether it stands, `leave` stores. A step stands here
 // once: of two copies a compiler may contract one otherwise than the other, and a step's bits would depend on its dispatch.
 
@@ -16,8 +16,9 @@ fn descend(
         return;
     }
     //@ enter
+    //@ begins
     //@ steady
-    for (var k = 0u; k < params.steps; k++) {
+    for (var k = begins; k < params.steps; k++) {
         let step = params.step + k + 1u;
         //@ host
         //@ step

@@ -132,7 +132,7 @@ fn m_log1p(x: f32) -> f32 {
     return select(select(z, m_bits(M_INF | M_SIGN), bits == 0xbf800000u), x, x == 0.0);
 }
 
-// |x| = q π/2 + r + lo, q modulo 4 in the low bits.
+// x = q π/2 + r + lo, q modulo 4 in the low bits.
 struct MAngle {
     q: u32,
     r: f32,
@@ -229,7 +229,7 @@ fn m_cos_kernel(r: f32, lo: f32) -> f32 {
     return 1.0 - (0.5 * z - (z * z * p - r * lo));
 }
 
-// (sin, cos) of an angle 0 <= q π/2 + r + lo.
+// (sin, cos) of an angle q π/2 + r + lo; q may be negative, in two's complement.
 fn m_sincos_of(angle: MAngle) -> vec2<f32> {
     let s = m_sin_kernel(angle.r, angle.lo);
     let c = m_cos_kernel(angle.r, angle.lo);
@@ -240,15 +240,33 @@ fn m_sincos_of(angle: MAngle) -> vec2<f32> {
     );
 }
 
+// (sin x, cos x), |x| <= 6400. What is beyond, or not finite, has no meaning here: whoever calls this looks for that.
+fn m_sincos_small(x: f32) -> vec2<f32> {
+    return m_sincos_of(m_reduce_small(x));
+}
+
+fn m_sin_small(x: f32) -> f32 {
+    return m_sincos_small(x).x;
+}
+
+fn m_cos_small(x: f32) -> f32 {
+    return m_sincos_small(x).y;
+}
+
+fn m_tan_small(x: f32) -> f32 {
+    let y = m_sincos_small(x);
+    return y.x / y.y;
+}
+
 // (sin x, cos x). m_sin and m_cos are its parts: what they share is straight-line code, which a
 // compiler merges, and only the rare branch stands twice.
 fn m_sincos(x: f32) -> vec2<f32> {
-    let a = abs(x);
-    var y = m_sincos_of(m_reduce_small(a));
-    if bitcast<u32>(a) > M_SMALL_ANGLE_BITS {
-        y = m_sincos_of(m_reduce_large(a));
+    var y = m_sincos_small(x);
+    if (bitcast<u32>(x) & ~M_SIGN) > M_SMALL_ANGLE_BITS {
+        y = m_sincos_of(m_reduce_large(abs(x)));
+        y.x = m_flip(y.x, bitcast<u32>(x));
     }
-    return vec2<f32>(m_flip(y.x, bitcast<u32>(x)), y.y);
+    return y;
 }
 
 fn m_sin(x: f32) -> f32 {

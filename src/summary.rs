@@ -281,8 +281,8 @@ impl Sides {
             let near = finite[side] & ((values[side] - self.minimum).abs() <= self.tolerance);
             self.near[side] += u64::from(near);
         }
-        for side in 0..SIDES {
-            self.finite[side] += u64::from(finite[side]);
+        for (count, finite) in self.finite.iter_mut().zip(finite) {
+            *count += u64::from(finite);
         }
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Params {
     pub(super) sampled: u32,
     pub(super) listed: u32,
     pub(super) list: u32,
+    /// A uniform struct is as long as a multiple of four words.
+    pub(super) pad: [u32; 2],
 }
 
 /// How many elements of a restart's parameters, or of a state, lie together: those that one instruction loads, or all of
@@ -101,8 +103,8 @@ pub(super) struct Buffers {
     pub(super) extra: wgpu::Buffer,
     pub(super) queue: wgpu::Buffer,
     pub(super) host: wgpu::Buffer,
-    /// Where `queue`'s first word is read on the host.
-    pub(super) ended: wgpu::Buffer,
+    /// Where the counters of `queue` are read on the host.
+    pub(super) counters: wgpu::Buffer,
     /// Where results are read on the host.
     pub(super) staging: Staging,
 }
@@ -130,7 +132,7 @@ impl Buffers {
             extra: make("extra", sizes.extra, both),
             queue: make("queue", sizes.queue, both),
             host: make("host", sizes.host, Usage::STORAGE),
-            ended: make("ended", 1, Usage::MAP_READ),
+            counters: make("counters", 3, Usage::MAP_READ),
             staging: RefCell::default(),
         };
         if let Some(error) = pollster::block_on(scope.pop()) {

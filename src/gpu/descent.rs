@@ -22,6 +22,7 @@ struct Restart<'a> {
     layout: Layout,
     /// How it is spread over a workgroup, where it is.
     spread: Option<&'a Spread>,
+    angles: Angles,
     dim: u32,
     packing: Packing,
     /// Which of its invocation's restarts it is, of how many.
@@ -36,37 +37,86 @@ struct Restart<'a> {
     many: bool,
 }
 
+/// Which angles a module's sines, cosines and tangents know, and so which restarts it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Angles {
+    /// All, and it takes all restarts.
+    Any,
+    /// Small ones. A step that meets another does not stand, and its restart goes on in the module of the rest.
+    Small,
+    /// All, and it takes those that were left to it, each at its own step.
+    Rest,
+}
+
+/// A lowered step and where its arrays live.
+struct Lowered {
+    kernel: Kernel,
+    spread: Option<Spread>,
+    layout: Layout,
+    packing: Packing,
+}
+
 /// The module that descends, for configurations `numbers` side by side.
+///
+/// In registers the state before a step is there until the step stands. So there a module whose formula has sines, cosines
+/// or tangents knows small angles only (`leaves`), and [`remainder`] goes on with what is left. Which of the two makes a
+/// step depends on what the restart has met so far and on nothing else.
 pub(super) fn descent(plan: &Plan, program: &Program, numbers: &[usize], target: &Target) -> Result<Shader, Error> {
+    let lowered = lowered(plan, program, target, true)?;
+    let small = lowered.layout == Layout::Straight && lowered.kernel.has_angles();
+    let angles = if small { Angles::Small } else { Angles::Any };
+    Ok(module(plan, program, numbers, target, lowered, angles))
+}
+
+/// The module that goes on with restarts that have met a large angle, which lie as those of [`descent`] do.
+pub(super) fn remainder(plan: &Plan, program: &Program, numbers: &[usize], target: &Target) -> Result<Shader, Error> {
+    let first = lowered(plan, program, target, true)?;
+    let own = lowered(plan, program, target, false)?;
+    // Arrays in storage would lie otherwise.
+    let lowered = match own.layout {
+        Layout::Straight | Layout::Loops => Lowered { packing: first.packing, ..own },
+        Layout::Storage | Layout::Spread => first,
+    };
+    Ok(module(plan, program, numbers, target, lowered, Angles::Rest))
+}
+
+fn lowered(plan: &Plan, program: &Program, target: &Target, small: bool) -> Result<Lowered, Error> {
     let (step, surface) = (&*program.step, plan.surface());
     let (dim, states) = (surface.dim(), step.states as u32);
     let held = (1 + states) * dim;
-    let spread = lower_spread(&step.graph, &step.outputs(), surface, target, states);
-    let (kernel, spread, straight) = match spread {
-        Some((kernel, spread)) => (kernel, Some(spread), false),
-        None => {
-            let (kernel, straight) = lower(&step.graph, &step.outputs(), surface, target, held)?;
-            (kernel, None, straight)
-        }
-    };
-    let scratch: u32 = kernel.scratch.iter().sum();
-    let layout = if spread.is_some() {
-        Layout::Spread
-    } else if straight && target.straight(dim, held) {
-        Layout::Straight
-    } else if held + dim + scratch <= PRIVATE_LIMIT {
-        Layout::Loops
-    } else {
-        Layout::Storage
-    };
-    let alone = layout != Layout::Straight || kernel.turns() > 0;
-    let abreast = if alone { 1 } else { target.abreast(dim, held) };
-    let packing = match layout {
-        Layout::Straight => Packing::widest(dim),
+    if let Some((kernel, spread)) = lower_spread(&step.graph, &step.outputs(), surface, target, states) {
         // A restart's lanes read neighbouring words.
-        Layout::Spread => Packing::whole(dim),
-        Layout::Loops | Layout::Storage => Packing::NONE,
+        let packing = Packing::whole(dim);
+        return Ok(Lowered { kernel, spread: Some(spread), layout: Layout::Spread, packing });
+    }
+    let (kernel, straight) = lower(&step.graph, &step.outputs(), surface, target, held, small, target.straight_limit)?;
+    let scratch: u32 = kernel.scratch.iter().sum();
+    let (layout, packing) = if straight && target.straight(dim, held) {
+        (Layout::Straight, Packing::widest(dim))
+    } else if held + dim + scratch <= PRIVATE_LIMIT {
+        (Layout::Loops, Packing::NONE)
+    } else {
+        (Layout::Storage, Packing::NONE)
     };
+    Ok(Lowered { kernel, spread: None, layout, packing })
+}
+
+fn module(
+    plan: &Plan,
+    program: &Program,
+    numbers: &[usize],
+    target: &Target,
+    lowered: Lowered,
+    angles: Angles,
+) -> Shader {
+    let (step, surface) = (&*program.step, plan.surface());
+    let (dim, states) = (surface.dim(), step.states as u32);
+    let held = (1 + states) * dim;
+    let Lowered { kernel, spread, layout, packing } = lowered;
+    let scratch: u32 = kernel.scratch.iter().sum();
+    // Those that are left begin at steps of their own.
+    let alone = layout != Layout::Straight || kernel.turns() > 0 || angles == Angles::Rest;
+    let abreast = if alone { 1 } else { target.abreast(dim, held) };
     let many = numbers.len() > 1;
     let scheduled = plan.scheduled(numbers);
     let varying = step.host.varying(&scheduled);
@@ -77,6 +127,7 @@ pub(super) fn descent(plan: &Plan, program: &Program, numbers: &[usize], target:
             kernel: &kernel,
             layout,
             spread: spread.as_ref(),
+            angles,
             dim,
             packing,
             place: (r, abreast),
@@ -96,6 +147,7 @@ pub(super) fn descent(plan: &Plan, program: &Program, numbers: &[usize], target:
         });
         own.collect()
     };
+    let begins = if angles == Angles::Rest { "taken - params.step" } else { "0u" };
     let mut code = all(&|r| r.step(entries(surface)));
     if abreast > 1 {
         let running: Vec<String> = restarts.iter().map(|r| format!("running{}", r.tail)).collect();
@@ -105,6 +157,7 @@ pub(super) fn descent(plan: &Plan, program: &Program, numbers: &[usize], target:
     }
     let parts = [
         ("enter", all(&|r| r.enter())),
+        ("begins", format!("let begins = {begins};")),
         ("steady", hosts(false)),
         ("host", hosts(true)),
         ("step", code),
@@ -131,20 +184,24 @@ pub(super) fn descent(plan: &Plan, program: &Program, numbers: &[usize], target:
             );
         }
     }
+    if angles == Angles::Rest && layout == Layout::Loops {
+        sizes += &packing.constant();
+    }
     sizes.push('\n');
     let tables = tables(&kernel);
     let Some(spread) = spread else {
         let text = with_library(&(sizes + &filled(DESCEND, &parts)));
         let extra_rows = if layout == Layout::Storage { scratch } else { 0 };
         let double = layout == Layout::Storage;
-        return Ok(Shader { text, layout, tables, extra_rows, turns: kernel.turns(), abreast, packing, double });
+        let turns = kernel.turns();
+        return Shader { text, layout, tables, extra_rows, turns, abreast, packing, double };
     };
     let _ = writeln!(sizes, "const DIM = {dim}u;");
     let code = filled(SPREAD, &parts);
     let text = with_library(&(sizes + &declarations(&kernel, &spread) + &joins(&code, &spread) + &code));
     let extra_rows = extra_rows(&spread, &kernel);
     let double = spread.home(Array::X) == Home::Stored;
-    Ok(Shader { text, layout, tables, extra_rows, turns: spread.turns, abreast, packing, double })
+    Shader { text, layout, tables, extra_rows, turns: spread.turns, abreast, packing, double }
 }
 
 impl Restart<'_> {
@@ -195,10 +252,10 @@ impl Restart<'_> {
         }
         if self.freezes {
             let listed = if number == 0 { String::new() } else { format!("({place} < params.listed) & ") };
-            let _ = writeln!(text, "let begun{t} = {listed}((status[slot{t}] & 0xffu) == RUNNING);");
+            let _ = writeln!(text, "let begun{t} = {listed}((status[slot{t}] & 0xffu) == {});", self.takes());
             let _ = writeln!(text, "var running{t} = begun{t};");
         } else {
-            text.push_str("if ((status[slot] & 0xffu) != RUNNING) {\n    return;\n}\n");
+            let _ = writeln!(text, "if ((status[slot] & 0xffu) != {}) {{\n    return;\n}}", self.takes());
         }
         let _ = writeln!(text, "var code{t} = RUNNING;\nvar taken{t} = status[params.count + slot{t}];");
         if self.step.value.is_some() {
@@ -225,10 +282,9 @@ impl Restart<'_> {
                 for k in 0..states {
                     let _ = writeln!(text, "var s{k}: array<f32, {dim}>;");
                 }
-                let _ =
-                    writeln!(text, "for (var i = 0; i < {dim}; i++) {{\n    x[i] = xs[u32(i) * params.count + slot];");
+                let _ = writeln!(text, "for (var i = 0; i < {dim}; i++) {{\n    x[i] = xs[{}];", self.stored(0));
                 for k in 0..states {
-                    let _ = writeln!(text, "    s{k}[i] = states[u32({} + i) * params.count + slot];", k * dim);
+                    let _ = writeln!(text, "    s{k}[i] = states[{}];", self.stored(k));
                 }
                 text.push_str("}\n");
             }
@@ -237,6 +293,21 @@ impl Restart<'_> {
             }
         }
         text
+    }
+
+    /// The status of the restarts that it takes.
+    fn takes(&self) -> &'static str {
+        if self.angles == Angles::Rest { "BEYOND" } else { "RUNNING" }
+    }
+
+    /// Where element `i` of an array lies, of restarts in private arrays.
+    fn stored(&self, array: u32) -> String {
+        let first = array * self.packing.padded(self.dim);
+        match self.packing {
+            Packing::NONE if first == 0 => "u32(i) * params.count + slot".to_owned(),
+            Packing::NONE => format!("u32({first} + i) * params.count + slot"),
+            _ => format!("packed_place(u32({first} + i))"),
+        }
     }
 
     /// The groups of a packed array, and the registers that hold each group's elements.
@@ -281,7 +352,8 @@ impl Restart<'_> {
         let t = &self.tail;
         let host_tail = if self.many { t.as_str() } else { "" };
         let printer = Printer::new(self.kernel, self.layout, false, 0, first);
-        let printer = printer.of_restart(t, host_tail).over(self.spread);
+        let small = self.angles == Angles::Small;
+        let printer = printer.of_restart(t, host_tail).over(self.spread).of_small_angles(small);
         if self.layout == Layout::Straight
             && !self.freezes
             && let Some((text, alarm, scalars)) = printer.clone().print_alarmed()
@@ -289,6 +361,9 @@ impl Restart<'_> {
             return self.alarmed(text, &alarm, scalars);
         }
         let (mut text, scalars) = printer.print();
+        if small {
+            text.insert_str(0, &format!("var widest{t} = 0u;\n"));
+        }
         if self.place.1 > 1 && self.draws() {
             text.insert_str(0, &format!("restart = restart{t};\n"));
         }
@@ -310,13 +385,20 @@ impl Restart<'_> {
                 found = format!("(found{t} != RUNNING) | ");
                 cause = format!("select(found{t}, DIVERGED, found{t} == RUNNING)");
             }
-            let _ = writeln!(text, "let stops{t} = running{t} & (nonfinite{t} | {found}({worst_x} > GONE));");
-            let _ = writeln!(text, "code{t} = select(code{t}, select({cause}, NONFINITE, nonfinite{t}), stops{t});");
+            let (mut beyond, mut cause) = (String::new(), format!("select({cause}, NONFINITE, nonfinite{t})"));
+            if small {
+                let _ = writeln!(text, "let beyond{t} = widest{t} > M_SMALL_ANGLE_BITS;");
+                beyond = format!("beyond{t} | ");
+                cause = format!("select({cause}, BEYOND, beyond{t})");
+            }
+            let _ = writeln!(text, "let stops{t} = running{t} & ({beyond}nonfinite{t} | {found}({worst_x} > GONE));");
+            let _ = writeln!(text, "code{t} = select(code{t}, {cause}, stops{t});");
             let _ = writeln!(text, "running{t} = running{t} & !stops{t};");
             if let Some(value) = value {
                 let _ = writeln!(text, "before{t} = select(before{t}, {value}, running{t});");
             }
         } else {
+            self.leave_beyond(&mut text);
             let _ = writeln!(text, "if ({worst_gradient} >= INFINITE) {{\n    code = NONFINITE;\n    break;\n}}");
             if self.tested() {
                 let _ = writeln!(text, "code = {reason};\nif (code != RUNNING) {{\n    break;\n}}");
@@ -338,6 +420,10 @@ impl Restart<'_> {
         let Alarm { sum, exact, worst_x, worst_gradient } = alarm;
         let gone =
             if self.tested() { "gone = true;".to_owned() } else { "code = DIVERGED;\n        break;".to_owned() };
+        if self.angles == Angles::Small {
+            text.insert_str(0, "var widest = 0u;\n");
+        }
+        self.leave_beyond(&mut text);
         if self.tested() {
             text.push_str("var gone = false;\n");
         }
@@ -359,6 +445,13 @@ impl Restart<'_> {
         }
         self.commit(&mut text);
         text
+    }
+
+    /// Before all else: whatever a step made of an angle that it does not know means nothing.
+    fn leave_beyond(&self, text: &mut String) {
+        if self.angles == Angles::Small {
+            text.push_str("if (widest > M_SMALL_ANGLE_BITS) {\n    code = BEYOND;\n    break;\n}\n");
+        }
     }
 
     /// Makes new parameters and states the current ones.
@@ -410,12 +503,9 @@ impl Restart<'_> {
                 }
             }
             Layout::Loops => {
-                let _ = writeln!(
-                    text,
-                    "for (var i = 0; i < {dim}; i++) {{\n    xs[u32(i) * params.count + slot] = x[here + i];"
-                );
+                let _ = writeln!(text, "for (var i = 0; i < {dim}; i++) {{\n    xs[{}] = x[here + i];", self.stored(0));
                 for k in 0..states {
-                    let _ = writeln!(text, "    states[u32({} + i) * params.count + slot] = s{k}[i];", k * dim);
+                    let _ = writeln!(text, "    states[{}] = s{k}[i];", self.stored(k));
                 }
                 text.push_str("}\n");
             }
@@ -427,12 +517,23 @@ impl Restart<'_> {
                 );
             }
         }
-        let _ = writeln!(text, "status[slot{t}] = (params.epoch << 8u) | code{t};");
+        let code = match self.angles {
+            Angles::Rest => "select(code, BEYOND, code == RUNNING)".to_owned(),
+            _ => format!("code{t}"),
+        };
+        let _ = writeln!(text, "status[slot{t}] = (params.epoch << 8u) | {code};");
         let _ = writeln!(text, "status[params.count + slot{t}] = taken{t};");
         if self.step.value.is_some() {
             let _ = writeln!(text, "values[LAST_VALUE * params.count + slot{t}] = before{t};");
         }
-        let _ = writeln!(text, "if (code{t} != RUNNING) {{\n    atomicAdd(&queue.ended, 1u);\n}}");
+        let ended = match self.angles {
+            Angles::Small => {
+                let _ = writeln!(text, "if (code{t} == BEYOND) {{\n    atomicAdd(&queue.beyond, 1u);\n}}");
+                format!("!runs(code{t})")
+            }
+            _ => format!("code{t} != RUNNING"),
+        };
+        let _ = writeln!(text, "if ({ended}) {{\n    atomicAdd(&queue.ended, 1u);\n}}");
         if !self.freezes {
             return text;
         }

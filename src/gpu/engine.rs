@@ -3,8 +3,9 @@
 use super::buffers::{Buffers, Packing, Params, Sizes, filled, layout, mapped, read};
 use super::cache::PipelineCache;
 use super::crowd::Crowd;
-use super::descent::descent;
+use super::descent::{descent, remainder};
 use super::device::Gpu;
+use super::library::hidden;
 use super::pace::Pace;
 use super::shader::{REGIONS, START_REGION, Shader, TRACE_REGION, beginning, compaction, entries, evaluation};
 use super::target::Target;
@@ -18,7 +19,7 @@ use crate::random::Starts;
 use crate::step::Evaluation;
 use crate::surface::Surface;
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -31,6 +32,8 @@ const HOST_WORDS: u64 = 1 << 20;
 const ROW_VISITS: u64 = 1 << 32;
 /// Bytes that a launch's buffers may take in all.
 pub(super) const LAUNCH_BYTES: u64 = 1 << 30;
+/// Words of `queue` before its lists.
+const COUNTERS: u64 = 3;
 /// Bits that a value has until a kernel writes it.
 pub(super) const POISON: u32 = 0x7fa5_a5a5;
 
@@ -70,6 +73,16 @@ struct Compiled<'a> {
     shader: Shader,
     evaluator: Shader,
     /// The most steps of a dispatch that the device runs to their end.
+    most_steps: u64,
+    /// What goes on with restarts that have met a large angle: made when the first one does.
+    rest: OnceCell<Rest>,
+}
+
+/// The module of restarts that another has left.
+struct Rest {
+    descend: Module,
+    tables: wgpu::Buffer,
+    shader: Shader,
     most_steps: u64,
 }
 
@@ -124,10 +137,10 @@ impl GpuEngine {
         if let Some(known) = self.modules.borrow().get(text) {
             return Ok(known.clone());
         }
+        let code = if self.target.hides { Cow::Owned(hidden(text)) } else { Cow::Borrowed(text) };
         let gpu = &self.gpu;
         let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let descriptor =
-            wgpu::ShaderModuleDescriptor { label: Some(entry), source: wgpu::ShaderSource::Wgsl(Cow::Borrowed(text)) };
+        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(entry), source: wgpu::ShaderSource::Wgsl(code) };
         let checks = wgpu::ShaderRuntimeChecks {
             bounds_checks: cfg!(debug_assertions),
             force_loop_bounding: false,
@@ -184,7 +197,22 @@ impl GpuEngine {
         let evaluate = self.module(&layout, "evaluate", &evaluator.text)?;
         let tables = self.tables(plan.surface(), &[&shader.tables, &evaluator.tables])?;
         self.settle(&layout, &[&begin, &descend, &evaluate], &tables)?;
-        Ok(Compiled { program, layout, begin, descend, evaluate, tables, shader, evaluator, most_steps })
+        let rest = OnceCell::new();
+        Ok(Compiled { program, layout, begin, descend, evaluate, tables, shader, evaluator, most_steps, rest })
+    }
+
+    /// The module that goes on with restarts that the first has left.
+    fn rest<'c>(&self, plan: &Plan, compiled: &'c Compiled<'_>, group: &Group) -> Result<&'c Rest, Error> {
+        if let Some(rest) = compiled.rest.get() {
+            return Ok(rest);
+        }
+        let numbers: Vec<usize> = (group.first..group.first + group.count).collect();
+        let shader = remainder(plan, compiled.program, &numbers, self.target())?;
+        let most_steps = self.most_steps(&shader, &compiled.evaluator, plan.surface().dim())?;
+        let descend = self.module(&compiled.layout, "descend", &shader.text)?;
+        let tables = self.tables(plan.surface(), &[&shader.tables])?;
+        self.settle(&compiled.layout, &[&descend], &tables)?;
+        Ok(compiled.rest.get_or_init(|| Rest { descend, tables, shader, most_steps }))
     }
 
     /// Buffers of at least these sizes.
@@ -259,7 +287,7 @@ impl GpuEngine {
             status: 2,
             values: u64::from(REGIONS) + if drawn { compiled.program.chain.hyper.len() as u64 } else { 0 },
             extra: u64::from(compiled.shader.extra_rows.max(compiled.evaluator.extra_rows)),
-            // Two lists; their two counters are few.
+            // Two lists; the counters before them are few.
             queue: 2,
             host: 0,
         }
@@ -268,7 +296,7 @@ impl GpuEngine {
     /// How many slots a launch takes.
     fn slots(&self, plan: &Plan, words: &Sizes, wanted: u64) -> u64 {
         let limits = self.gpu.about.limits;
-        let largest = words.xs.max(words.states).max(words.values).max(words.extra).max(words.queue + 2);
+        let largest = words.xs.max(words.states).max(words.values).max(words.extra).max(words.queue + COUNTERS);
         let all = words.xs + words.states + words.status + words.values + words.extra + words.queue;
         let by_binding = limits.binding.min(limits.buffer) / (4 * largest);
         let by_total = LAUNCH_BYTES / (4 * all);
@@ -317,16 +345,16 @@ impl GpuEngine {
 
     /// Submits one dispatch of `count` invocations, 64 a workgroup.
     pub(super) fn dispatch(&self, module: &Module, bindings: &wgpu::BindGroup, count: u32) -> wgpu::SubmissionIndex {
-        self.dispatch_with(module, bindings, count, &[])
+        self.dispatch_with(module, bindings, count, None)
     }
 
-    /// The same; then the first word of each of these buffers goes to the other.
+    /// The same; then the counters of a queue go to where the host reads them.
     fn dispatch_with(
         &self,
         module: &Module,
         bindings: &wgpu::BindGroup,
         count: u32,
-        words: &[(&wgpu::Buffer, &wgpu::Buffer)],
+        counted: Option<&Buffers>,
     ) -> wgpu::SubmissionIndex {
         let gpu = &self.gpu;
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
@@ -338,8 +366,8 @@ impl GpuEngine {
             let across = groups.min(gpu.about.limits.workgroups.min(65_535)).max(1);
             pass.dispatch_workgroups(across, groups.div_ceil(across), 1);
         }
-        for (from, to) in words {
-            encoder.copy_buffer_to_buffer(from, 0, to, 0, 4);
+        if let Some(Buffers { queue, counters, .. }) = counted {
+            encoder.copy_buffer_to_buffer(queue, 0, counters, 0, 4 * COUNTERS);
         }
         gpu.queue.submit([encoder.finish()])
     }
@@ -372,6 +400,15 @@ impl GpuEngine {
 /// A compiler's message without the shader's text: a user has not written it.
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// What `queue` of common.wgsl has counted in a launch.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counters {
+    /// Restarts that have ended.
+    ended: u32,
+    /// Restarts that have ever been left for the module of the rest.
+    beyond: u32,
 }
 
 /// Which restarts a launch runs.
@@ -550,7 +587,7 @@ impl GpuEngine {
             status: words.status * most,
             values: words.values * most,
             extra: words.extra * most,
-            queue: words.queue * most + 2,
+            queue: words.queue * most + COUNTERS,
             host: scalars * spans * rows,
         };
         let buffers = self.buffers(sizes)?;
@@ -569,7 +606,7 @@ impl GpuEngine {
                 slots: most.min(left),
                 epoch: self.next_epoch(),
             };
-            self.run_launch(plan, compiled, &buffers, &launch, rows, &mut pace, progress, receive)?;
+            self.run_launch(plan, compiled, group, &buffers, &launch, rows, &mut pace, progress, receive)?;
             done += launch.slots;
         }
         Ok(())
@@ -580,6 +617,7 @@ impl GpuEngine {
         &self,
         plan: &Plan,
         compiled: &Compiled<'_>,
+        group: &Group,
         buffers: &Buffers,
         launch: &Launch,
         rows: u64,
@@ -622,7 +660,7 @@ impl GpuEngine {
         if compiled.program.chain.hyper.iter().any(|h| h.drawn) {
             self.upload_drawn(plan, buffers, &pieces, slots);
         }
-        gpu.queue.write_buffer(&buffers.queue, 0, bytemuck::cast_slice(&[0u32; 2]));
+        gpu.queue.write_buffer(&buffers.queue, 0, bytemuck::cast_slice(&[0u32; COUNTERS as usize]));
 
         let begin = buffers.bind(gpu, &compiled.layout, &begin_table);
         let bindings = buffers.bind(gpu, &compiled.layout, &compiled.tables);
@@ -651,6 +689,9 @@ impl GpuEngine {
         let stopping = plan.stopping();
         let may_stop = stopping.gradient.is_some() || stopping.target.is_some() || stopping.change.is_some();
         let mut crowd = Crowd::new(launch.slots, may_stop);
+        let mut before = Counters::default();
+        // How many restarts run that the first module has left, and how long their dispatches are.
+        let (mut beyond, mut rest_pace) = (0u64, None);
         while taken < plan.steps() && crowd.running() > 0 {
             let next_trace = wanted.iter().copied().find(|&t| t > taken).unwrap_or(u64::MAX);
             let most = if steady { u64::MAX } else { rows };
@@ -677,19 +718,38 @@ impl GpuEngine {
                 list: crowd.list(launch.slots) as u32,
                 ..params
             };
-            let begun = Instant::now();
-            let invocations = compiled.shader.invocations(params.listed);
             let now = Progress { done: base.done + slot_count * taken as f64, ..base };
-            gpu.queue.write_buffer(&buffers.params, 0, bytemuck::bytes_of(&params));
-            let counted = [(&buffers.queue, &buffers.ended)];
-            let submission = self.dispatch_with(&compiled.descend, &bindings, invocations, &counted);
-            self.wait(submission, &mut || receive(Event::Progress(now)))?;
-            let ended = mapped(gpu, &buffers.ended, |words| words.first().copied().unwrap_or_default())?;
-            pace.measured(listed, count, begun.elapsed());
-            #[cfg(test)]
-            self.dispatched.set(self.dispatched.get() + crowd.listed() * count);
+            let mut tell = || receive(Event::Progress(now));
+            if beyond < crowd.running() {
+                let begun = Instant::now();
+                let invocations = compiled.shader.invocations(params.listed);
+                let counters = self.counted(buffers, &compiled.descend, &bindings, &params, invocations, &mut tell)?;
+                pace.measured(listed, count, begun.elapsed());
+                #[cfg(test)]
+                self.dispatched.set(self.dispatched.get() + crowd.listed() * count);
+                beyond += u64::from(counters.beyond - before.beyond);
+                before = counters;
+            }
+            if beyond > 0 {
+                // Those that were left go on to the end of the same steps, in dispatches of their own length.
+                let rest = self.rest(plan, compiled, group)?;
+                let bindings = buffers.bind(gpu, &compiled.layout, &rest.tables);
+                let pace = rest_pace.get_or_insert_with(|| pace.afresh(rest.most_steps));
+                let mut done = 0;
+                while done < count {
+                    let more = pace.steps(listed).min(count - done);
+                    done += more;
+                    let begun = Instant::now();
+                    let params = Params { steps: done as u32, ..params };
+                    let invocations = rest.shader.invocations(params.listed);
+                    let counters = self.counted(buffers, &rest.descend, &bindings, &params, invocations, &mut tell)?;
+                    pace.measured(listed, more, begun.elapsed());
+                    beyond = beyond.saturating_sub(u64::from(counters.ended - before.ended));
+                    before = counters;
+                }
+            }
             taken += count;
-            if crowd.left(launch.slots.saturating_sub(u64::from(ended)), count) && taken < plan.steps() {
+            if crowd.left(launch.slots.saturating_sub(u64::from(before.ended)), count) && taken < plan.steps() {
                 // The same list positions and the dispatch's own parameters, so nothing need wait.
                 let compact = self.module(&compiled.layout, "compact", &compaction())?;
                 gpu.queue.write_buffer(&buffers.queue, 4, bytemuck::bytes_of(&0u32));
@@ -708,6 +768,25 @@ impl GpuEngine {
         evaluate(0, true);
         progress.done = base.done + slot_count * plan.steps() as f64;
         self.give_out(plan, packing, buffers, launch, &pieces, traces, receive)
+    }
+
+    /// Runs a dispatch of descents, and counts.
+    fn counted(
+        &self,
+        buffers: &Buffers,
+        module: &Module,
+        bindings: &wgpu::BindGroup,
+        params: &Params,
+        invocations: u32,
+        tell: &mut dyn FnMut() -> Flow,
+    ) -> Result<Counters, Error> {
+        self.gpu.queue.write_buffer(&buffers.params, 0, bytemuck::bytes_of(params));
+        let submission = self.dispatch_with(module, bindings, invocations, Some(buffers));
+        self.wait(submission, tell)?;
+        mapped(&self.gpu, &buffers.counters, |words| match words {
+            &[ended, _, beyond, ..] => Counters { ended, beyond },
+            _ => Counters::default(),
+        })
     }
 
     fn upload_drawn(&self, plan: &Plan, buffers: &Buffers, pieces: &[Piece], slots: usize) {

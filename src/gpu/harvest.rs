@@ -8,6 +8,8 @@ use crate::outcome::{Batch, Column, Event, Flow, Status, TraceBatch};
 use crate::plan::Plan;
 use rayon::prelude::*;
 
+/// `BEYOND` of common.wgsl: a restart that runs on.
+const BEYOND: u32 = 7;
 /// Restarts of a batch at most: its columns stay in the cache while they are made, summarised and given out.
 const BATCH: u64 = 1 << 15;
 
@@ -37,8 +39,10 @@ impl GpuEngine {
         let number = |word: u32| f32::from_bits(word);
         for &Piece { configuration, restart, slot, count } in pieces {
             let traced = plan.trace().restarts.saturating_sub(restart).min(count);
-            let kept: Vec<usize> =
-                (slot..slot + traced).map(|s| s as usize).filter(|&s| back[0][s] & 0xff == 0).collect();
+            let kept: Vec<usize> = (slot..slot + traced)
+                .map(|s| s as usize)
+                .filter(|&s| matches!(back[0][s] & 0xff, 0 | BEYOND))
+                .collect();
             if kept.is_empty() {
                 continue;
             }

@@ -86,6 +86,22 @@ pub(super) fn with_library(code: &str) -> String {
     out
 }
 
+/// A module whose parameters no compiler takes for constants.
+///
+/// Mesa's software driver reads a uniform buffer when a dispatch is recorded and, where enough of a shader depends on it,
+/// compiles the shader anew with the values that it found: for every number of steps and slots there is, and after every
+/// dispatch over other buffers. It looks at loads from constant places only, so the place is made one that is computed: the
+/// number of workgroups in the second direction is never above 65,535.
+pub(super) fn hidden(text: &str) -> String {
+    const UNIFORM: &str = "var<uniform> ";
+    let declared = text.find(UNIFORM).and_then(|i| text[i + UNIFORM.len()..].split_once(';'));
+    let Some((name, of)) = declared.and_then(|(item, _)| item.split_once(": ")) else { return text.to_owned() };
+    let given = format!("var<uniform> given: array<{of}, 1>;\nvar<private> {name}: {of};");
+    let read = format!(") {{\n    {name} = given[groups.y >> 16u];\n");
+    let (declarations, entry) = text.split_at(text.find("@compute").unwrap_or(text.len()));
+    declarations.replace(&format!("{UNIFORM}{name}: {of};"), &given) + &entry.replacen(") {\n", &read, 1)
+}
+
 /// Puts generated parts where a template has `//@ name`, at the line's indentation.
 pub(super) fn filled(template: &str, parts: &[(&str, String)]) -> String {
     let mut out = String::new();

@@ -30,6 +30,11 @@ impl Pace {
         Pace { first, ..self }
     }
 
+    /// The same for another module, of which nothing is known yet.
+    pub(super) fn afresh(&self, most: u64) -> Pace {
+        Pace { cost: None, most, ..*self }
+    }
+
     pub(super) fn steps(&self, slots: usize) -> u64 {
         match self.cost {
             None => self.first,

@@ -78,6 +78,10 @@ pub(super) struct Printer<'k> {
     /// Values that only tell which coordinate or slope is the largest: computed where an alarm rings and nowhere else.
     rare: Vec<bool>,
     rare_text: String,
+    /// Whether sines, cosines and tangents know small angles only: then `widest` becomes the largest of the angles' magnitudes.
+    small: bool,
+    /// The angles that `widest` has seen.
+    angles: HashSet<ValueId>,
     /// What follows every name of a restart, where an invocation runs several; and every name of a host scalar.
     tails: (String, String),
     text: String,
@@ -123,6 +127,8 @@ impl<'k> Printer<'k> {
             below: HashSet::new(),
             rare: vec![false; kernel.types.len()],
             rare_text: String::new(),
+            small: false,
+            angles: HashSet::new(),
             tails: Default::default(),
             text: String::new(),
             depth: 0,
@@ -133,6 +139,11 @@ impl<'k> Printer<'k> {
     pub(super) fn of_restart(mut self, tail: &str, host: &str) -> Self {
         self.tails = (tail.to_owned(), host.to_owned());
         self
+    }
+
+    /// The same, whose sines, cosines and tangents know small angles only where this is so.
+    pub(super) fn of_small_angles(self, small: bool) -> Self {
+        Printer { small, ..self }
     }
 
     /// The same, spread over a workgroup.
@@ -323,6 +334,13 @@ impl<'k> Printer<'k> {
             Instruction::Data(index) => format!("tables[{}]", place(index)),
             Instruction::Picked(index) => format!("tables[picked + u32({})]", place(index)),
             Instruction::Position(index) => format!("f32({})", place(index)),
+            Instruction::Unary(op, a) if self.small && op.is_of_angle() => {
+                if self.angles.insert(a) {
+                    let widest = format!("widest{}", self.tails.0);
+                    self.line(&format!("{widest} = max({widest}, magnitude({}));", self.name(a)));
+                }
+                op.wgsl().replace("($)", "_small($)").replace('$', self.name(a))
+            }
             Instruction::Unary(op, a) => op.wgsl().replace('$', self.name(a)),
             Instruction::Binary(Binary::Max, a, b) if self.magnitudes[value as usize] => {
                 format!("max({}, {})", self.magnitude(a), self.magnitude(b))

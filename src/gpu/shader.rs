@@ -52,19 +52,20 @@ impl Shader {
     }
 }
 
-/// Lowers for a restart of `numbers` numbers; says whether straight.
+/// Lowers for a restart of `numbers` numbers, whose sines know `small` angles only or all; says whether straight.
 pub(super) fn lower(
     graph: &Graph,
     outputs: &Outputs,
     surface: &Surface,
     target: &Target,
     numbers: u32,
+    small: bool,
+    most: usize,
 ) -> Result<(Kernel, bool), Error> {
     let dim = surface.dim();
     with_large_stack(|| {
-        let most = target.straight_limit;
         let straight = if target.straight(dim, numbers) { lower_straight(graph, outputs, dim, most) } else { None };
-        if let Some(kernel) = straight.filter(|k| k.weight() <= most) {
+        if let Some(kernel) = straight.filter(|k| k.weight(small) <= most) {
             return Some((kernel, true));
         }
         let looped = lower_nest(graph, outputs, dim).map(|k| (k, false));
@@ -93,7 +94,8 @@ pub(super) fn evaluation(
     if let Some((kernel, spread)) = lower_spread(&evaluation.graph, &outputs, surface, target, 0) {
         return Ok(spread_evaluation(&kernel, &spread, gradient, first, packing));
     }
-    let (kernel, _) = lower(&evaluation.graph, &outputs, surface, target, surface.dim())?;
+    let (kernel, _) =
+        lower(&evaluation.graph, &outputs, surface, target, surface.dim(), false, target.evaluation_limit)?;
     let scratch: u32 = kernel.scratch.iter().sum();
     let layout = if scratch <= PRIVATE_LIMIT { Layout::Loops } else { Layout::Storage };
     let gradient_rows = if gradient { surface.dim() } else { 0 };

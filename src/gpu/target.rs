@@ -11,6 +11,8 @@ pub(super) struct Target {
     straight_numbers: u32,
     /// and if its step is not heavier than this ([`Kernel::weight`](crate::kernel::Kernel::weight)).
     pub(super) straight_limit: usize,
+    /// The same of an evaluation, which is made once where steps are many.
+    pub(super) evaluation_limit: usize,
     /// An invocation takes several restarts while they have no more coordinates and numbers together than this.
     abreast: (u32, u32),
     /// From this dimension on a restart is spread over a workgroup,
@@ -19,6 +21,8 @@ pub(super) struct Target {
     spread_width: u32,
     /// A restart that stops is frozen by selection; otherwise its invocation leaves the loop.
     pub(super) freezes: bool,
+    /// Whether parameters must be hidden from the compiler ([`hidden`](super::library::hidden)).
+    pub(super) hides: bool,
 }
 
 /// GPUs, measured on an H100, coordinate steps a second. Straight code against loops over private arrays (1e5 restarts): Rastrigin's
@@ -31,10 +35,12 @@ pub(super) const HARDWARE: Target = Target {
     straight_dim: 48,
     straight_numbers: 144,
     straight_limit: 4500,
+    evaluation_limit: 1500,
     abreast: (0, 0),
     spread_from: 49,
     spread_width: 256,
     freezes: false,
+    hides: false,
 };
 
 /// Mesa's rasterizer on a CPU. Measured: one small restart is a chain of dependent instructions that leaves the core idle,
@@ -47,10 +53,12 @@ const SOFTWARE: Target = Target {
     straight_dim: 128,
     straight_numbers: 320,
     straight_limit: 6000,
+    evaluation_limit: 400,
     abreast: (24, 48),
     spread_from: 512,
     spread_width: 8,
     freezes: true,
+    hides: true,
 };
 
 /// Coordinates that an invocation of a spread restart has at least, as long as the workgroup is wider than a warp.

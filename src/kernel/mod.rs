@@ -233,9 +233,15 @@ impl Kernel {
         count(&self.body)
     }
 
-    /// How long compiling takes, in instructions: a sine or cosine of any size has a branch inside and counts for many.
-    pub fn weight(&self) -> usize {
-        weight(&self.body)
+    /// How long compiling takes, in instructions. A sine, cosine or tangent of an angle of any size has a branch inside and
+    /// counts for many; one of a `small` angle counts as other functions do.
+    pub fn weight(&self, small: bool) -> usize {
+        weight(&self.body, small)
+    }
+
+    /// Whether there is a sine, cosine or tangent.
+    pub fn has_angles(&self) -> bool {
+        has_angles(&self.body)
     }
 
     /// How many turns its loops take in all, inner ones counted for every turn of the outer.
@@ -260,12 +266,20 @@ fn turns(body: &[Statement]) -> u64 {
         .fold(0, u64::saturating_add)
 }
 
-fn weight(body: &[Statement]) -> usize {
+fn has_angles(body: &[Statement]) -> bool {
+    body.iter().any(|s| match s {
+        Statement::Let(_, Instruction::Unary(op, _)) => op.is_of_angle(),
+        Statement::Loop(l) => has_angles(&l.body),
+        _ => false,
+    })
+}
+
+fn weight(body: &[Statement], small: bool) -> usize {
     let of = |s: &Statement| match s {
-        Statement::Let(_, Instruction::Unary(Unary::Sin | Unary::Cos | Unary::Tan, _)) => 60,
+        Statement::Let(_, Instruction::Unary(op, _)) if op.is_of_angle() && !small => 60,
         Statement::Let(_, Instruction::Unary(op, _)) => (op.cost() as usize).max(1),
         Statement::Let(_, Instruction::Draw { .. }) => 100,
-        Statement::Loop(l) => weight(&l.body),
+        Statement::Loop(l) => weight(&l.body, small),
         _ => 1,
     };
     body.iter().map(of).sum()

@@ -1,17 +1,7 @@
 const M_MAGIC: f32 = 12582912.0;
 const M_MAGIC_BITS: u32 = 0x4b400000u;
 const M_SIGN: u32 = 0x80000000u;
-const M_INF: u32 = 0x7f800000u;
-const M_NAN: u32 = 0x7fc00000u;
 const M_SMALL_ANGLE_BITS: u32 = 0x45c80000u;
-fn m_bits(bits: u32) -> f32 {
-    return bitcast<f32>(bits);
-}
-
-fn m_power_of_two(n: i32) -> f32 {
-    return bitcast<f32>(bitcast<u32>(n + 127) << 23u);
-}
-
 fn m_flip(x: f32, sign: u32) -> f32 {
     return bitcast<f32>(bitcast<u32>(x) ^ (sign & M_SIGN));
 }
@@ -31,67 +21,6 @@ fn m_reduce_small(a: f32) -> MAngle {
     // Were the compiler to cancel, the rounding of r would be lost and no more.
     let lo = ((b - r) - c) - n * 2.563344e-12;
     return MAngle(q, r, lo);
-}
-
-fn m_two_over_pi(word: u32) -> u32 {
-    switch word {
-        case 0u: { return 0u; }
-        case 1u: { return 0xa2f9836eu; }
-        case 2u: { return 0x4e441529u; }
-        case 3u: { return 0xfc2757d1u; }
-        case 4u: { return 0xf534ddc0u; }
-        case 5u: { return 0xdb629599u; }
-        case 6u: { return 0x3c439041u; }
-        default: { return 0xfe5163abu; }
-    }
-}
-
-fn m_multiply_high(a: u32, b: u32) -> u32 {
-    let al = a & 0xffffu;
-    let ah = a >> 16u;
-    let bl = b & 0xffffu;
-    let bh = b >> 16u;
-    let middle = ah * bl + ((al * bl) >> 16u);
-    let other = al * bh + (middle & 0xffffu);
-    return ah * bh + (middle >> 16u) + (other >> 16u);
-}
-
-fn m_reduce_large(a: f32) -> MAngle {
-    let bits = bitcast<u32>(a) & ~M_SIGN;
-    if bits >= M_INF {
-        return MAngle(0u, m_bits(M_NAN), 0.0);
-    }
-    let m = (bits & 0x007fffffu) | 0x00800000u;
-    let start = (bits >> 23u) - 120u;
-    let word = start >> 5u;
-    let shift = start & 31u;
-    let w0 = m_two_over_pi(word);
-    let w1 = m_two_over_pi(word + 1u);
-    let w2 = m_two_over_pi(word + 2u);
-    let w3 = m_two_over_pi(word + 3u);
-    let back = 31u - shift;
-    let p0 = (w0 << shift) | ((w1 >> 1u) >> back);
-    let p1 = (w1 << shift) | ((w2 >> 1u) >> back);
-    let p2 = (w2 << shift) | ((w3 >> 1u) >> back);
-    let addend = m_multiply_high(m, p2);
-    var low = m * p1 + addend;
-    var high = m * p0 + m_multiply_high(m, p1) + select(0u, 1u, low < addend);
-    let q = (high + 0x20000000u) >> 30u;
-    high = high - (q << 30u);
-    let sign = high & M_SIGN;
-    if sign != 0u {
-        low = 0u - low;
-        high = ~high + select(0u, 1u, low == 0u);
-    }
-    let short = high == 0u;
-    let top = select(high, low, short);
-    let zeros = countLeadingZeros(top);
-    let rest = select(low, 0u, short);
-    let leading = (top << zeros) | ((rest >> 1u) >> (31u - zeros));
-    let w = m_multiply_high(leading, 0xc90fdaa2u); // times π/2 * 2^31
-    let scale = -29 - i32(zeros) - select(0, 32, short);
-    let unit = m_flip(m_power_of_two(scale), sign);
-    return MAngle(q, f32(w & 0xffffff00u) * unit, f32(w & 0xffu) * unit);
 }
 
 fn m_sin_kernel(r: f32, lo: f32) -> f32 {
@@ -118,25 +47,20 @@ fn m_sincos_of(angle: MAngle) -> vec2<f32> {
     );
 }
 
-fn m_sincos(x: f32) -> vec2<f32> {
-    let a = abs(x);
-    var y = m_sincos_of(m_reduce_small(a));
-    if bitcast<u32>(a) > M_SMALL_ANGLE_BITS {
-        y = m_sincos_of(m_reduce_large(a));
-    }
-    return vec2<f32>(m_flip(y.x, bitcast<u32>(x)), y.y);
+fn m_sincos_small(x: f32) -> vec2<f32> {
+    return m_sincos_of(m_reduce_small(x));
 }
 
-fn m_sin(x: f32) -> f32 {
-    return m_sincos(x).x;
+fn m_sin_small(x: f32) -> f32 {
+    return m_sincos_small(x).x;
 }
 
-fn m_cos(x: f32) -> f32 {
-    return m_sincos(x).y;
+fn m_cos_small(x: f32) -> f32 {
+    return m_sincos_small(x).y;
 }
 
 struct Params {
-    count: u32,              // slots of this launch
+    @align(16) count: u32,   // slots of this launch
     steps: u32,              // steps of this dispatch
     step: u32,               // steps done before this dispatch
     restarts: u32,           // restarts of a configuration
@@ -163,21 +87,22 @@ struct Params {
 struct Queue {
     ended: atomic<u32>,      // restarts of this launch that have ended
     next: atomic<u32>,       // slots written by a compaction so far
+    beyond: atomic<u32>,     // restarts of this launch that were ever BEYOND
     slots: array<u32>,       // two lists of slots, in any order: no result depends on it
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> xs: array<f32>;
 @group(0) @binding(3) var<storage, read_write> status: array<u32>;
 @group(0) @binding(4) var<storage, read_write> values: array<f32>;
 @group(0) @binding(6) var<storage, read_write> queue: Queue;
 @group(0) @binding(7) var<storage, read> host: array<f32>;
-@group(0) @binding(8) var<storage, read> tables: array<f32>;
 const RUNNING = 0u;
 const DIVERGED = 5u;
 const NONFINITE = 6u;
+const BEYOND = 7u;
 const GONE = 0x5d5e0b6bu;
 const INFINITE = 0x7f800000u;
+const FAINT = 1e-21f;
 var<private> slot: u32;
 var<private> configuration: u32;
 var<private> restart: vec2<u32>;
@@ -193,13 +118,19 @@ fn magnitude(v: f32) -> u32 {
     return bitcast<u32>(v) & 0x7fffffffu;
 }
 
+fn runs(code: u32) -> bool {
+    return (code == RUNNING) | (code == BEYOND);
+}
+
 const ABREAST = 1u;
 const HOST_SCALARS = 1u;
+@group(0) @binding(1) var<storage, read_write> packed_xs: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> packed_states: array<vec4<f32>>;
 
 // Descends: `params.steps` steps of ABREAST restarts an invocation, nothing in memory between them.
 //
 // An invocation takes its restarts from the list of those that were running when it was written, 64 apart. The generated
-// parts take the places of the `//@` lines: `enter` loads restarts, `steady` and `host` the host scalars that are the same at
+// parts take the places of the `//@` lines: `enter` loads restarts and says at which of the steps they begin, `steady` and `host` the host scalars that are the same at
 // every step and those that are not, `step` makes a step of each and says whether it stands, `leave` stores. A step stands here
 // once: of two copies a compiler may contract one otherwise than the other, and a step's bits would depend on its dispatch.
 
@@ -219,93 +150,843 @@ fn descend(
     }
     var code = RUNNING;
     var taken = status[params.count + slot];
-    var x: array<f32, 80>;
-    var here = 0;
-    var there = 40;
-    for (var i = 0; i < 40; i++) {
-        x[i] = xs[u32(i) * params.count + slot];
-    }
+    let x0_group = packed_xs[0u * params.count + slot];
+    var x0 = x0_group.x;
+    var x1 = x0_group.y;
+    var x2 = x0_group.z;
+    var x3 = x0_group.w;
+    let x4_group = packed_xs[1u * params.count + slot];
+    var x4 = x4_group.x;
+    var x5 = x4_group.y;
+    var x6 = x4_group.z;
+    var x7 = x4_group.w;
+    let x8_group = packed_xs[2u * params.count + slot];
+    var x8 = x8_group.x;
+    var x9 = x8_group.y;
+    var x10 = x8_group.z;
+    var x11 = x8_group.w;
+    let x12_group = packed_xs[3u * params.count + slot];
+    var x12 = x12_group.x;
+    var x13 = x12_group.y;
+    var x14 = x12_group.z;
+    var x15 = x12_group.w;
+    let x16_group = packed_xs[4u * params.count + slot];
+    var x16 = x16_group.x;
+    var x17 = x16_group.y;
+    var x18 = x16_group.z;
+    var x19 = x16_group.w;
+    let x20_group = packed_xs[5u * params.count + slot];
+    var x20 = x20_group.x;
+    var x21 = x20_group.y;
+    var x22 = x20_group.z;
+    var x23 = x20_group.w;
+    let x24_group = packed_xs[6u * params.count + slot];
+    var x24 = x24_group.x;
+    var x25 = x24_group.y;
+    var x26 = x24_group.z;
+    var x27 = x24_group.w;
+    let x28_group = packed_xs[7u * params.count + slot];
+    var x28 = x28_group.x;
+    var x29 = x28_group.y;
+    var x30 = x28_group.z;
+    var x31 = x28_group.w;
+    let x32_group = packed_xs[8u * params.count + slot];
+    var x32 = x32_group.x;
+    var x33 = x32_group.y;
+    var x34 = x32_group.z;
+    var x35 = x32_group.w;
+    let x36_group = packed_xs[9u * params.count + slot];
+    var x36 = x36_group.x;
+    var x37 = x36_group.y;
+    var x38 = x36_group.z;
+    var x39 = x36_group.w;
+    let begins = 0u;
     let h0 = host[0u];
-    for (var k = 0u; k < params.steps; k++) {
+    for (var k = begins; k < params.steps; k++) {
         let step = params.step + k + 1u;
-        var scratch0: array<f32, 40>;
-        var scratch1: array<f32, 40>;
-        var v1 = 1.0f;
-        for (var i0 = 0; i0 < 40; i0++) {
-            let v2 = tables[0 + (i0)];
-            let v3 = x[here + (i0)];
-            let v4 = v2 * v3;
-            let v5 = m_cos(v4);
-            let v6 = v1 * v5;
-            scratch0[(i0)] = v1;
-            v1 = v6;
-        }
-        var v7 = 1.0f;
-        for (var i1 = 0; i1 < 40; i1++) {
-            let v8 = tables[0 + (-1 * i1 + 39)];
-            let v9 = x[here + (-1 * i1 + 39)];
-            let v10 = v8 * v9;
-            let v11 = m_cos(v10);
-            let v12 = v7 * v11;
-            scratch1[(-1 * i1 + 39)] = v7;
-            v7 = v12;
-        }
-        let v13 = x[here + 0];
-        let v15 = scratch0[0];
-        let v16 = scratch1[0];
-        let v17 = v15 * v16;
-        let v18 = m_sin(v13);
-        let v19 = v17 * v18;
-        let v21 = 0.0005f * v13;
-        let v22 = v19 + v21;
-        let v23 = h0 * v22;
-        let v24 = v13 - v23;
-        let v25 = magnitude(v24);
-        let v26 = magnitude(v22);
-        x[there + 0] = v24;
-        var v27 = v25;
-        var v28 = v26;
-        for (var i2 = 0; i2 < 39; i2++) {
-            let v29 = x[here + (i2 + 1)];
-            let v30 = tables[0 + (i2 + 1)];
-            let v31 = scratch0[(i2 + 1)];
-            let v32 = scratch1[(i2 + 1)];
-            let v33 = v31 * v32;
-            let v34 = v30 * v29;
-            let v35 = m_sin(v34);
-            let v36 = v33 * v35;
-            let v37 = v30 * v36;
-            let v38 = 0.0005f * v29;
-            let v39 = v37 + v38;
-            let v40 = h0 * v39;
-            let v41 = v29 - v40;
-            let v42 = magnitude(v41);
-            let v43 = max(v27, v42);
-            let v44 = magnitude(v39);
-            let v45 = max(v28, v44);
-            x[there + (i2 + 1)] = v41;
-            v27 = v43;
-            v28 = v45;
-        }
-        if (v28 >= INFINITE) {
-            code = NONFINITE;
+        var widest = 0u;
+        let v80 = 0.70710677f * x1;
+        let v81 = 0.57735026f * x2;
+        let v82 = 0.5f * x3;
+        let v83 = 0.4472136f * x4;
+        let v84 = 0.4082483f * x5;
+        let v85 = 0.37796447f * x6;
+        let v86 = 0.35355338f * x7;
+        let v87 = 0.33333334f * x8;
+        let v88 = 0.31622776f * x9;
+        let v89 = 0.30151135f * x10;
+        let v90 = 0.28867513f * x11;
+        let v91 = 0.2773501f * x12;
+        let v92 = 0.26726124f * x13;
+        let v93 = 0.2581989f * x14;
+        let v94 = 0.25f * x15;
+        let v95 = 0.24253562f * x16;
+        let v96 = 0.23570226f * x17;
+        let v97 = 0.22941573f * x18;
+        let v98 = 0.2236068f * x19;
+        let v99 = 0.2182179f * x20;
+        let v100 = 0.21320072f * x21;
+        let v101 = 0.2085144f * x22;
+        let v102 = 0.20412415f * x23;
+        let v103 = 0.2f * x24;
+        let v104 = 0.19611613f * x25;
+        let v105 = 0.19245009f * x26;
+        let v106 = 0.18898223f * x27;
+        let v107 = 0.18569534f * x28;
+        let v108 = 0.18257418f * x29;
+        let v109 = 0.1796053f * x30;
+        let v110 = 0.17677669f * x31;
+        let v111 = 0.17407766f * x32;
+        let v112 = 0.17149858f * x33;
+        let v113 = 0.16903085f * x34;
+        let v114 = 0.16666667f * x35;
+        let v115 = 0.16439898f * x36;
+        let v116 = 0.16222142f * x37;
+        let v117 = 0.16012815f * x38;
+        let v118 = 0.15811388f * x39;
+        widest = max(widest, magnitude(x0));
+        let v119 = m_cos_small(x0);
+        widest = max(widest, magnitude(v80));
+        let v120 = m_cos_small(v80);
+        widest = max(widest, magnitude(v81));
+        let v121 = m_cos_small(v81);
+        widest = max(widest, magnitude(v82));
+        let v122 = m_cos_small(v82);
+        widest = max(widest, magnitude(v83));
+        let v123 = m_cos_small(v83);
+        widest = max(widest, magnitude(v84));
+        let v124 = m_cos_small(v84);
+        widest = max(widest, magnitude(v85));
+        let v125 = m_cos_small(v85);
+        widest = max(widest, magnitude(v86));
+        let v126 = m_cos_small(v86);
+        widest = max(widest, magnitude(v87));
+        let v127 = m_cos_small(v87);
+        widest = max(widest, magnitude(v88));
+        let v128 = m_cos_small(v88);
+        widest = max(widest, magnitude(v89));
+        let v129 = m_cos_small(v89);
+        widest = max(widest, magnitude(v90));
+        let v130 = m_cos_small(v90);
+        widest = max(widest, magnitude(v91));
+        let v131 = m_cos_small(v91);
+        widest = max(widest, magnitude(v92));
+        let v132 = m_cos_small(v92);
+        widest = max(widest, magnitude(v93));
+        let v133 = m_cos_small(v93);
+        widest = max(widest, magnitude(v94));
+        let v134 = m_cos_small(v94);
+        widest = max(widest, magnitude(v95));
+        let v135 = m_cos_small(v95);
+        widest = max(widest, magnitude(v96));
+        let v136 = m_cos_small(v96);
+        widest = max(widest, magnitude(v97));
+        let v137 = m_cos_small(v97);
+        widest = max(widest, magnitude(v98));
+        let v138 = m_cos_small(v98);
+        widest = max(widest, magnitude(v99));
+        let v139 = m_cos_small(v99);
+        widest = max(widest, magnitude(v100));
+        let v140 = m_cos_small(v100);
+        widest = max(widest, magnitude(v101));
+        let v141 = m_cos_small(v101);
+        widest = max(widest, magnitude(v102));
+        let v142 = m_cos_small(v102);
+        widest = max(widest, magnitude(v103));
+        let v143 = m_cos_small(v103);
+        widest = max(widest, magnitude(v104));
+        let v144 = m_cos_small(v104);
+        widest = max(widest, magnitude(v105));
+        let v145 = m_cos_small(v105);
+        widest = max(widest, magnitude(v106));
+        let v146 = m_cos_small(v106);
+        widest = max(widest, magnitude(v107));
+        let v147 = m_cos_small(v107);
+        widest = max(widest, magnitude(v108));
+        let v148 = m_cos_small(v108);
+        widest = max(widest, magnitude(v109));
+        let v149 = m_cos_small(v109);
+        widest = max(widest, magnitude(v110));
+        let v150 = m_cos_small(v110);
+        widest = max(widest, magnitude(v111));
+        let v151 = m_cos_small(v111);
+        widest = max(widest, magnitude(v112));
+        let v152 = m_cos_small(v112);
+        widest = max(widest, magnitude(v113));
+        let v153 = m_cos_small(v113);
+        widest = max(widest, magnitude(v114));
+        let v154 = m_cos_small(v114);
+        widest = max(widest, magnitude(v115));
+        let v155 = m_cos_small(v115);
+        widest = max(widest, magnitude(v116));
+        let v156 = m_cos_small(v116);
+        widest = max(widest, magnitude(v117));
+        let v157 = m_cos_small(v117);
+        widest = max(widest, magnitude(v118));
+        let v158 = m_cos_small(v118);
+        let v159 = v119 * v120;
+        let v160 = v159 * v121;
+        let v161 = v160 * v122;
+        let v162 = v161 * v123;
+        let v163 = v162 * v124;
+        let v164 = v163 * v125;
+        let v165 = v164 * v126;
+        let v166 = v165 * v127;
+        let v167 = v166 * v128;
+        let v168 = v167 * v129;
+        let v169 = v168 * v130;
+        let v170 = v169 * v131;
+        let v171 = v170 * v132;
+        let v172 = v171 * v133;
+        let v173 = v172 * v134;
+        let v174 = v173 * v135;
+        let v175 = v174 * v136;
+        let v176 = v175 * v137;
+        let v177 = v176 * v138;
+        let v178 = v177 * v139;
+        let v179 = v178 * v140;
+        let v180 = v179 * v141;
+        let v181 = v180 * v142;
+        let v182 = v181 * v143;
+        let v183 = v182 * v144;
+        let v184 = v183 * v145;
+        let v185 = v184 * v146;
+        let v186 = v185 * v147;
+        let v187 = v186 * v148;
+        let v188 = v187 * v149;
+        let v189 = v188 * v150;
+        let v190 = v189 * v151;
+        let v191 = v190 * v152;
+        let v192 = v191 * v153;
+        let v193 = v192 * v154;
+        let v194 = v193 * v155;
+        let v195 = v194 * v156;
+        let v196 = v195 * v157;
+        let v198 = v158 * v157;
+        let v199 = v198 * v156;
+        let v200 = v199 * v155;
+        let v201 = v200 * v154;
+        let v202 = v201 * v153;
+        let v203 = v202 * v152;
+        let v204 = v203 * v151;
+        let v205 = v204 * v150;
+        let v206 = v205 * v149;
+        let v207 = v206 * v148;
+        let v208 = v207 * v147;
+        let v209 = v208 * v146;
+        let v210 = v209 * v145;
+        let v211 = v210 * v144;
+        let v212 = v211 * v143;
+        let v213 = v212 * v142;
+        let v214 = v213 * v141;
+        let v215 = v214 * v140;
+        let v216 = v215 * v139;
+        let v217 = v216 * v138;
+        let v218 = v217 * v137;
+        let v219 = v218 * v136;
+        let v220 = v219 * v135;
+        let v221 = v220 * v134;
+        let v222 = v221 * v133;
+        let v223 = v222 * v132;
+        let v224 = v223 * v131;
+        let v225 = v224 * v130;
+        let v226 = v225 * v129;
+        let v227 = v226 * v128;
+        let v228 = v227 * v127;
+        let v229 = v228 * v126;
+        let v230 = v229 * v125;
+        let v231 = v230 * v124;
+        let v232 = v231 * v123;
+        let v233 = v232 * v122;
+        let v234 = v233 * v121;
+        let v235 = v234 * v120;
+        let v237 = v119 * v234;
+        let v238 = v159 * v233;
+        let v239 = v160 * v232;
+        let v240 = v161 * v231;
+        let v241 = v162 * v230;
+        let v242 = v163 * v229;
+        let v243 = v164 * v228;
+        let v244 = v165 * v227;
+        let v245 = v166 * v226;
+        let v246 = v167 * v225;
+        let v247 = v168 * v224;
+        let v248 = v169 * v223;
+        let v249 = v170 * v222;
+        let v250 = v171 * v221;
+        let v251 = v172 * v220;
+        let v252 = v173 * v219;
+        let v253 = v174 * v218;
+        let v254 = v175 * v217;
+        let v255 = v176 * v216;
+        let v256 = v177 * v215;
+        let v257 = v178 * v214;
+        let v258 = v179 * v213;
+        let v259 = v180 * v212;
+        let v260 = v181 * v211;
+        let v261 = v182 * v210;
+        let v262 = v183 * v209;
+        let v263 = v184 * v208;
+        let v264 = v185 * v207;
+        let v265 = v186 * v206;
+        let v266 = v187 * v205;
+        let v267 = v188 * v204;
+        let v268 = v189 * v203;
+        let v269 = v190 * v202;
+        let v270 = v191 * v201;
+        let v271 = v192 * v200;
+        let v272 = v193 * v199;
+        let v273 = v194 * v198;
+        let v274 = v195 * v158;
+        let v275 = m_sin_small(x0);
+        let v276 = m_sin_small(v80);
+        let v277 = m_sin_small(v81);
+        let v278 = m_sin_small(v82);
+        let v279 = m_sin_small(v83);
+        let v280 = m_sin_small(v84);
+        let v281 = m_sin_small(v85);
+        let v282 = m_sin_small(v86);
+        let v283 = m_sin_small(v87);
+        let v284 = m_sin_small(v88);
+        let v285 = m_sin_small(v89);
+        let v286 = m_sin_small(v90);
+        let v287 = m_sin_small(v91);
+        let v288 = m_sin_small(v92);
+        let v289 = m_sin_small(v93);
+        let v290 = m_sin_small(v94);
+        let v291 = m_sin_small(v95);
+        let v292 = m_sin_small(v96);
+        let v293 = m_sin_small(v97);
+        let v294 = m_sin_small(v98);
+        let v295 = m_sin_small(v99);
+        let v296 = m_sin_small(v100);
+        let v297 = m_sin_small(v101);
+        let v298 = m_sin_small(v102);
+        let v299 = m_sin_small(v103);
+        let v300 = m_sin_small(v104);
+        let v301 = m_sin_small(v105);
+        let v302 = m_sin_small(v106);
+        let v303 = m_sin_small(v107);
+        let v304 = m_sin_small(v108);
+        let v305 = m_sin_small(v109);
+        let v306 = m_sin_small(v110);
+        let v307 = m_sin_small(v111);
+        let v308 = m_sin_small(v112);
+        let v309 = m_sin_small(v113);
+        let v310 = m_sin_small(v114);
+        let v311 = m_sin_small(v115);
+        let v312 = m_sin_small(v116);
+        let v313 = m_sin_small(v117);
+        let v314 = m_sin_small(v118);
+        let v315 = v235 * v275;
+        let v316 = v237 * v276;
+        let v317 = v238 * v277;
+        let v318 = v239 * v278;
+        let v319 = v240 * v279;
+        let v320 = v241 * v280;
+        let v321 = v242 * v281;
+        let v322 = v243 * v282;
+        let v323 = v244 * v283;
+        let v324 = v245 * v284;
+        let v325 = v246 * v285;
+        let v326 = v247 * v286;
+        let v327 = v248 * v287;
+        let v328 = v249 * v288;
+        let v329 = v250 * v289;
+        let v330 = v251 * v290;
+        let v331 = v252 * v291;
+        let v332 = v253 * v292;
+        let v333 = v254 * v293;
+        let v334 = v255 * v294;
+        let v335 = v256 * v295;
+        let v336 = v257 * v296;
+        let v337 = v258 * v297;
+        let v338 = v259 * v298;
+        let v339 = v260 * v299;
+        let v340 = v261 * v300;
+        let v341 = v262 * v301;
+        let v342 = v263 * v302;
+        let v343 = v264 * v303;
+        let v344 = v265 * v304;
+        let v345 = v266 * v305;
+        let v346 = v267 * v306;
+        let v347 = v268 * v307;
+        let v348 = v269 * v308;
+        let v349 = v270 * v309;
+        let v350 = v271 * v310;
+        let v351 = v272 * v311;
+        let v352 = v273 * v312;
+        let v353 = v274 * v313;
+        let v354 = v196 * v314;
+        let v355 = 0.70710677f * v316;
+        let v356 = 0.57735026f * v317;
+        let v357 = 0.5f * v318;
+        let v358 = 0.4472136f * v319;
+        let v359 = 0.4082483f * v320;
+        let v360 = 0.37796447f * v321;
+        let v361 = 0.35355338f * v322;
+        let v362 = 0.33333334f * v323;
+        let v363 = 0.31622776f * v324;
+        let v364 = 0.30151135f * v325;
+        let v365 = 0.28867513f * v326;
+        let v366 = 0.2773501f * v327;
+        let v367 = 0.26726124f * v328;
+        let v368 = 0.2581989f * v329;
+        let v369 = 0.25f * v330;
+        let v370 = 0.24253562f * v331;
+        let v371 = 0.23570226f * v332;
+        let v372 = 0.22941573f * v333;
+        let v373 = 0.2236068f * v334;
+        let v374 = 0.2182179f * v335;
+        let v375 = 0.21320072f * v336;
+        let v376 = 0.2085144f * v337;
+        let v377 = 0.20412415f * v338;
+        let v378 = 0.2f * v339;
+        let v379 = 0.19611613f * v340;
+        let v380 = 0.19245009f * v341;
+        let v381 = 0.18898223f * v342;
+        let v382 = 0.18569534f * v343;
+        let v383 = 0.18257418f * v344;
+        let v384 = 0.1796053f * v345;
+        let v385 = 0.17677669f * v346;
+        let v386 = 0.17407766f * v347;
+        let v387 = 0.17149858f * v348;
+        let v388 = 0.16903085f * v349;
+        let v389 = 0.16666667f * v350;
+        let v390 = 0.16439898f * v351;
+        let v391 = 0.16222142f * v352;
+        let v392 = 0.16012815f * v353;
+        let v393 = 0.15811388f * v354;
+        let v395 = 0.0005f * x0;
+        let v396 = 0.0005f * x1;
+        let v397 = 0.0005f * x2;
+        let v398 = 0.0005f * x3;
+        let v399 = 0.0005f * x4;
+        let v400 = 0.0005f * x5;
+        let v401 = 0.0005f * x6;
+        let v402 = 0.0005f * x7;
+        let v403 = 0.0005f * x8;
+        let v404 = 0.0005f * x9;
+        let v405 = 0.0005f * x10;
+        let v406 = 0.0005f * x11;
+        let v407 = 0.0005f * x12;
+        let v408 = 0.0005f * x13;
+        let v409 = 0.0005f * x14;
+        let v410 = 0.0005f * x15;
+        let v411 = 0.0005f * x16;
+        let v412 = 0.0005f * x17;
+        let v413 = 0.0005f * x18;
+        let v414 = 0.0005f * x19;
+        let v415 = 0.0005f * x20;
+        let v416 = 0.0005f * x21;
+        let v417 = 0.0005f * x22;
+        let v418 = 0.0005f * x23;
+        let v419 = 0.0005f * x24;
+        let v420 = 0.0005f * x25;
+        let v421 = 0.0005f * x26;
+        let v422 = 0.0005f * x27;
+        let v423 = 0.0005f * x28;
+        let v424 = 0.0005f * x29;
+        let v425 = 0.0005f * x30;
+        let v426 = 0.0005f * x31;
+        let v427 = 0.0005f * x32;
+        let v428 = 0.0005f * x33;
+        let v429 = 0.0005f * x34;
+        let v430 = 0.0005f * x35;
+        let v431 = 0.0005f * x36;
+        let v432 = 0.0005f * x37;
+        let v433 = 0.0005f * x38;
+        let v434 = 0.0005f * x39;
+        let v435 = v315 + v395;
+        let v436 = v355 + v396;
+        let v437 = v356 + v397;
+        let v438 = v357 + v398;
+        let v439 = v358 + v399;
+        let v440 = v359 + v400;
+        let v441 = v360 + v401;
+        let v442 = v361 + v402;
+        let v443 = v362 + v403;
+        let v444 = v363 + v404;
+        let v445 = v364 + v405;
+        let v446 = v365 + v406;
+        let v447 = v366 + v407;
+        let v448 = v367 + v408;
+        let v449 = v368 + v409;
+        let v450 = v369 + v410;
+        let v451 = v370 + v411;
+        let v452 = v371 + v412;
+        let v453 = v372 + v413;
+        let v454 = v373 + v414;
+        let v455 = v374 + v415;
+        let v456 = v375 + v416;
+        let v457 = v376 + v417;
+        let v458 = v377 + v418;
+        let v459 = v378 + v419;
+        let v460 = v379 + v420;
+        let v461 = v380 + v421;
+        let v462 = v381 + v422;
+        let v463 = v382 + v423;
+        let v464 = v383 + v424;
+        let v465 = v384 + v425;
+        let v466 = v385 + v426;
+        let v467 = v386 + v427;
+        let v468 = v387 + v428;
+        let v469 = v388 + v429;
+        let v470 = v389 + v430;
+        let v471 = v390 + v431;
+        let v472 = v391 + v432;
+        let v473 = v392 + v433;
+        let v474 = v393 + v434;
+        let v476 = h0 * v435;
+        let v477 = h0 * v436;
+        let v478 = h0 * v437;
+        let v479 = h0 * v438;
+        let v480 = h0 * v439;
+        let v481 = h0 * v440;
+        let v482 = h0 * v441;
+        let v483 = h0 * v442;
+        let v484 = h0 * v443;
+        let v485 = h0 * v444;
+        let v486 = h0 * v445;
+        let v487 = h0 * v446;
+        let v488 = h0 * v447;
+        let v489 = h0 * v448;
+        let v490 = h0 * v449;
+        let v491 = h0 * v450;
+        let v492 = h0 * v451;
+        let v493 = h0 * v452;
+        let v494 = h0 * v453;
+        let v495 = h0 * v454;
+        let v496 = h0 * v455;
+        let v497 = h0 * v456;
+        let v498 = h0 * v457;
+        let v499 = h0 * v458;
+        let v500 = h0 * v459;
+        let v501 = h0 * v460;
+        let v502 = h0 * v461;
+        let v503 = h0 * v462;
+        let v504 = h0 * v463;
+        let v505 = h0 * v464;
+        let v506 = h0 * v465;
+        let v507 = h0 * v466;
+        let v508 = h0 * v467;
+        let v509 = h0 * v468;
+        let v510 = h0 * v469;
+        let v511 = h0 * v470;
+        let v512 = h0 * v471;
+        let v513 = h0 * v472;
+        let v514 = h0 * v473;
+        let v515 = h0 * v474;
+        let v516 = x0 - v476;
+        let v517 = x1 - v477;
+        let v518 = x2 - v478;
+        let v519 = x3 - v479;
+        let v520 = x4 - v480;
+        let v521 = x5 - v481;
+        let v522 = x6 - v482;
+        let v523 = x7 - v483;
+        let v524 = x8 - v484;
+        let v525 = x9 - v485;
+        let v526 = x10 - v486;
+        let v527 = x11 - v487;
+        let v528 = x12 - v488;
+        let v529 = x13 - v489;
+        let v530 = x14 - v490;
+        let v531 = x15 - v491;
+        let v532 = x16 - v492;
+        let v533 = x17 - v493;
+        let v534 = x18 - v494;
+        let v535 = x19 - v495;
+        let v536 = x20 - v496;
+        let v537 = x21 - v497;
+        let v538 = x22 - v498;
+        let v539 = x23 - v499;
+        let v540 = x24 - v500;
+        let v541 = x25 - v501;
+        let v542 = x26 - v502;
+        let v543 = x27 - v503;
+        let v544 = x28 - v504;
+        let v545 = x29 - v505;
+        let v546 = x30 - v506;
+        let v547 = x31 - v507;
+        let v548 = x32 - v508;
+        let v549 = x33 - v509;
+        let v550 = x34 - v510;
+        let v551 = x35 - v511;
+        let v552 = x36 - v512;
+        let v553 = x37 - v513;
+        let v554 = x38 - v514;
+        let v555 = x39 - v515;
+        let x0_new = v516;
+        let x1_new = v517;
+        let x2_new = v518;
+        let x3_new = v519;
+        let x4_new = v520;
+        let x5_new = v521;
+        let x6_new = v522;
+        let x7_new = v523;
+        let x8_new = v524;
+        let x9_new = v525;
+        let x10_new = v526;
+        let x11_new = v527;
+        let x12_new = v528;
+        let x13_new = v529;
+        let x14_new = v530;
+        let x15_new = v531;
+        let x16_new = v532;
+        let x17_new = v533;
+        let x18_new = v534;
+        let x19_new = v535;
+        let x20_new = v536;
+        let x21_new = v537;
+        let x22_new = v538;
+        let x23_new = v539;
+        let x24_new = v540;
+        let x25_new = v541;
+        let x26_new = v542;
+        let x27_new = v543;
+        let x28_new = v544;
+        let x29_new = v545;
+        let x30_new = v546;
+        let x31_new = v547;
+        let x32_new = v548;
+        let x33_new = v549;
+        let x34_new = v550;
+        let x35_new = v551;
+        let x36_new = v552;
+        let x37_new = v553;
+        let x38_new = v554;
+        let x39_new = v555;
+        if (widest > M_SMALL_ANGLE_BITS) {
+            code = BEYOND;
             break;
         }
-        if (v27 > GONE) {
-            code = DIVERGED;
-            break;
+        if (bitcast<u32>(((((((abs(v516) + abs(v517)) + (abs(v518) + (abs(v519) + abs(v520)))) + ((abs(v521) + abs(v522)) + (abs(v523) + (abs(v524) + abs(v525))))) + (((abs(v526) + abs(v527)) + (abs(v528) + (abs(v529) + abs(v530)))) + ((abs(v531) + abs(v532)) + (abs(v533) + (abs(v534) + abs(v535)))))) + ((((abs(v536) + abs(v537)) + (abs(v538) + (abs(v539) + abs(v540)))) + ((abs(v541) + abs(v542)) + (abs(v543) + (abs(v544) + abs(v545))))) + (((abs(v546) + abs(v547)) + (abs(v548) + (abs(v549) + abs(v550)))) + ((abs(v551) + abs(v552)) + (abs(v553) + (abs(v554) + abs(v555))))))) + (((((abs(v435) * FAINT + abs(v436) * FAINT) + (abs(v437) * FAINT + (abs(v438) * FAINT + abs(v439) * FAINT))) + ((abs(v440) * FAINT + abs(v441) * FAINT) + (abs(v442) * FAINT + (abs(v443) * FAINT + abs(v444) * FAINT)))) + (((abs(v445) * FAINT + abs(v446) * FAINT) + (abs(v447) * FAINT + (abs(v448) * FAINT + abs(v449) * FAINT))) + ((abs(v450) * FAINT + abs(v451) * FAINT) + (abs(v452) * FAINT + (abs(v453) * FAINT + abs(v454) * FAINT))))) + ((((abs(v455) * FAINT + abs(v456) * FAINT) + (abs(v457) * FAINT + (abs(v458) * FAINT + abs(v459) * FAINT))) + ((abs(v460) * FAINT + abs(v461) * FAINT) + (abs(v462) * FAINT + (abs(v463) * FAINT + abs(v464) * FAINT)))) + (((abs(v465) * FAINT + abs(v466) * FAINT) + (abs(v467) * FAINT + (abs(v468) * FAINT + abs(v469) * FAINT))) + ((abs(v470) * FAINT + abs(v471) * FAINT) + (abs(v472) * FAINT + (abs(v473) * FAINT + abs(v474) * FAINT)))))))) > GONE) {
+            let v556 = magnitude(v516);
+            let v557 = magnitude(v517);
+            let v558 = magnitude(v518);
+            let v559 = magnitude(v519);
+            let v560 = magnitude(v520);
+            let v561 = magnitude(v521);
+            let v562 = magnitude(v522);
+            let v563 = magnitude(v523);
+            let v564 = magnitude(v524);
+            let v565 = magnitude(v525);
+            let v566 = magnitude(v526);
+            let v567 = magnitude(v527);
+            let v568 = magnitude(v528);
+            let v569 = magnitude(v529);
+            let v570 = magnitude(v530);
+            let v571 = magnitude(v531);
+            let v572 = magnitude(v532);
+            let v573 = magnitude(v533);
+            let v574 = magnitude(v534);
+            let v575 = magnitude(v535);
+            let v576 = magnitude(v536);
+            let v577 = magnitude(v537);
+            let v578 = magnitude(v538);
+            let v579 = magnitude(v539);
+            let v580 = magnitude(v540);
+            let v581 = magnitude(v541);
+            let v582 = magnitude(v542);
+            let v583 = magnitude(v543);
+            let v584 = magnitude(v544);
+            let v585 = magnitude(v545);
+            let v586 = magnitude(v546);
+            let v587 = magnitude(v547);
+            let v588 = magnitude(v548);
+            let v589 = magnitude(v549);
+            let v590 = magnitude(v550);
+            let v591 = magnitude(v551);
+            let v592 = magnitude(v552);
+            let v593 = magnitude(v553);
+            let v594 = magnitude(v554);
+            let v595 = magnitude(v555);
+            let v596 = max(v556, v557);
+            let v597 = max(v558, v559);
+            let v598 = max(v560, v561);
+            let v599 = max(v562, v563);
+            let v600 = max(v564, v565);
+            let v601 = max(v566, v567);
+            let v602 = max(v568, v569);
+            let v603 = max(v570, v571);
+            let v604 = max(v572, v573);
+            let v605 = max(v574, v575);
+            let v606 = max(v576, v577);
+            let v607 = max(v578, v579);
+            let v608 = max(v580, v581);
+            let v609 = max(v582, v583);
+            let v610 = max(v584, v585);
+            let v611 = max(v586, v587);
+            let v612 = max(v588, v589);
+            let v613 = max(v590, v591);
+            let v614 = max(v592, v593);
+            let v615 = max(v594, v595);
+            let v616 = max(v596, v597);
+            let v617 = max(v598, v599);
+            let v618 = max(v600, v601);
+            let v619 = max(v602, v603);
+            let v620 = max(v604, v605);
+            let v621 = max(v606, v607);
+            let v622 = max(v608, v609);
+            let v623 = max(v610, v611);
+            let v624 = max(v612, v613);
+            let v625 = max(v614, v615);
+            let v626 = max(v616, v617);
+            let v627 = max(v618, v619);
+            let v628 = max(v620, v621);
+            let v629 = max(v622, v623);
+            let v630 = max(v624, v625);
+            let v631 = max(v626, v627);
+            let v632 = max(v628, v629);
+            let v633 = max(v631, v632);
+            let v634 = max(v633, v630);
+            let v635 = magnitude(v435);
+            let v636 = magnitude(v436);
+            let v637 = magnitude(v437);
+            let v638 = magnitude(v438);
+            let v639 = magnitude(v439);
+            let v640 = magnitude(v440);
+            let v641 = magnitude(v441);
+            let v642 = magnitude(v442);
+            let v643 = magnitude(v443);
+            let v644 = magnitude(v444);
+            let v645 = magnitude(v445);
+            let v646 = magnitude(v446);
+            let v647 = magnitude(v447);
+            let v648 = magnitude(v448);
+            let v649 = magnitude(v449);
+            let v650 = magnitude(v450);
+            let v651 = magnitude(v451);
+            let v652 = magnitude(v452);
+            let v653 = magnitude(v453);
+            let v654 = magnitude(v454);
+            let v655 = magnitude(v455);
+            let v656 = magnitude(v456);
+            let v657 = magnitude(v457);
+            let v658 = magnitude(v458);
+            let v659 = magnitude(v459);
+            let v660 = magnitude(v460);
+            let v661 = magnitude(v461);
+            let v662 = magnitude(v462);
+            let v663 = magnitude(v463);
+            let v664 = magnitude(v464);
+            let v665 = magnitude(v465);
+            let v666 = magnitude(v466);
+            let v667 = magnitude(v467);
+            let v668 = magnitude(v468);
+            let v669 = magnitude(v469);
+            let v670 = magnitude(v470);
+            let v671 = magnitude(v471);
+            let v672 = magnitude(v472);
+            let v673 = magnitude(v473);
+            let v674 = magnitude(v474);
+            let v675 = max(v635, v636);
+            let v676 = max(v637, v638);
+            let v677 = max(v639, v640);
+            let v678 = max(v641, v642);
+            let v679 = max(v643, v644);
+            let v680 = max(v645, v646);
+            let v681 = max(v647, v648);
+            let v682 = max(v649, v650);
+            let v683 = max(v651, v652);
+            let v684 = max(v653, v654);
+            let v685 = max(v655, v656);
+            let v686 = max(v657, v658);
+            let v687 = max(v659, v660);
+            let v688 = max(v661, v662);
+            let v689 = max(v663, v664);
+            let v690 = max(v665, v666);
+            let v691 = max(v667, v668);
+            let v692 = max(v669, v670);
+            let v693 = max(v671, v672);
+            let v694 = max(v673, v674);
+            let v695 = max(v675, v676);
+            let v696 = max(v677, v678);
+            let v697 = max(v679, v680);
+            let v698 = max(v681, v682);
+            let v699 = max(v683, v684);
+            let v700 = max(v685, v686);
+            let v701 = max(v687, v688);
+            let v702 = max(v689, v690);
+            let v703 = max(v691, v692);
+            let v704 = max(v693, v694);
+            let v705 = max(v695, v696);
+            let v706 = max(v697, v698);
+            let v707 = max(v699, v700);
+            let v708 = max(v701, v702);
+            let v709 = max(v703, v704);
+            let v710 = max(v705, v706);
+            let v711 = max(v707, v708);
+            let v712 = max(v710, v711);
+            let v713 = max(v712, v709);
+            if (v713 >= INFINITE) {
+                code = NONFINITE;
+                break;
+            }
+            if (v634 > GONE) {
+                code = DIVERGED;
+                break;
+            }
         }
-        let turn = here;
-        here = there;
-        there = turn;
+        x0 = x0_new;
+        x1 = x1_new;
+        x2 = x2_new;
+        x3 = x3_new;
+        x4 = x4_new;
+        x5 = x5_new;
+        x6 = x6_new;
+        x7 = x7_new;
+        x8 = x8_new;
+        x9 = x9_new;
+        x10 = x10_new;
+        x11 = x11_new;
+        x12 = x12_new;
+        x13 = x13_new;
+        x14 = x14_new;
+        x15 = x15_new;
+        x16 = x16_new;
+        x17 = x17_new;
+        x18 = x18_new;
+        x19 = x19_new;
+        x20 = x20_new;
+        x21 = x21_new;
+        x22 = x22_new;
+        x23 = x23_new;
+        x24 = x24_new;
+        x25 = x25_new;
+        x26 = x26_new;
+        x27 = x27_new;
+        x28 = x28_new;
+        x29 = x29_new;
+        x30 = x30_new;
+        x31 = x31_new;
+        x32 = x32_new;
+        x33 = x33_new;
+        x34 = x34_new;
+        x35 = x35_new;
+        x36 = x36_new;
+        x37 = x37_new;
+        x38 = x38_new;
+        x39 = x39_new;
         taken += 1u;
     }
-    for (var i = 0; i < 40; i++) {
-        xs[u32(i) * params.count + slot] = x[here + i];
-    }
+    packed_xs[0u * params.count + slot] = vec4<f32>(x0, x1, x2, x3);
+    packed_xs[1u * params.count + slot] = vec4<f32>(x4, x5, x6, x7);
+    packed_xs[2u * params.count + slot] = vec4<f32>(x8, x9, x10, x11);
+    packed_xs[3u * params.count + slot] = vec4<f32>(x12, x13, x14, x15);
+    packed_xs[4u * params.count + slot] = vec4<f32>(x16, x17, x18, x19);
+    packed_xs[5u * params.count + slot] = vec4<f32>(x20, x21, x22, x23);
+    packed_xs[6u * params.count + slot] = vec4<f32>(x24, x25, x26, x27);
+    packed_xs[7u * params.count + slot] = vec4<f32>(x28, x29, x30, x31);
+    packed_xs[8u * params.count + slot] = vec4<f32>(x32, x33, x34, x35);
+    packed_xs[9u * params.count + slot] = vec4<f32>(x36, x37, x38, x39);
     status[slot] = (params.epoch << 8u) | code;
     status[params.count + slot] = taken;
-    if (code != RUNNING) {
+    if (code == BEYOND) {
+        atomicAdd(&queue.beyond, 1u);
+    }
+    if (!runs(code)) {
         atomicAdd(&queue.ended, 1u);
     }
 }

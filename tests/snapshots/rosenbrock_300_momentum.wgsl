@@ -21,7 +21,7 @@ fn philox(counter: vec4<u32>, key: vec2<u32>) -> vec4<u32> {
 }
 
 struct Params {
-    count: u32,              // slots of this launch
+    @align(16) count: u32,   // slots of this launch
     steps: u32,              // steps of this dispatch
     step: u32,               // steps done before this dispatch
     restarts: u32,           // restarts of a configuration
@@ -48,6 +48,7 @@ struct Params {
 struct Queue {
     ended: atomic<u32>,      // restarts of this launch that have ended
     next: atomic<u32>,       // slots written by a compaction so far
+    beyond: atomic<u32>,     // restarts of this launch that were ever BEYOND
     slots: array<u32>,       // two lists of slots, in any order: no result depends on it
 }
 
@@ -61,6 +62,7 @@ struct Queue {
 const RUNNING = 0u;
 const DIVERGED = 5u;
 const NONFINITE = 6u;
+const BEYOND = 7u;
 const LAST_VALUE = 2u;
 const GONE = 0x5d5e0b6bu;
 const INFINITE = 0x7f800000u;

@@ -1,5 +1,5 @@
 struct Params {
-    count: u32,              // slots of this launch
+    @align(16) count: u32,   // slots of this launch
     steps: u32,              // steps of this dispatch
     step: u32,               // steps done before this dispatch
     restarts: u32,           // restarts of a configuration
@@ -26,6 +26,7 @@ struct Params {
 struct Queue {
     ended: atomic<u32>,      // restarts of this launch that have ended
     next: atomic<u32>,       // slots written by a compaction so far
+    beyond: atomic<u32>,     // restarts of this launch that were ever BEYOND
     slots: array<u32>,       // two lists of slots, in any order: no result depends on it
 }
 
@@ -37,6 +38,7 @@ struct Queue {
 const RUNNING = 0u;
 const DIVERGED = 5u;
 const NONFINITE = 6u;
+const BEYOND = 7u;
 const GONE = 0x5d5e0b6bu;
 const INFINITE = 0x7f800000u;
 const FAINT = 1e-21f;
@@ -63,7 +65,7 @@ const HOST_SCALARS = 5u;
 // Descends: `params.steps` steps of ABREAST restarts an invocation, nothing in memory between them.
 //
 // An invocation takes its restarts from the list of those that were running when it was written, 64 apart. The generated
-// parts take the places of the `//@` lines: `enter` loads restarts, `steady` and `host` the host scalars that are the same at
+// parts take the places of the `//@` lines: `enter` loads restarts and says at which of the steps they begin, `steady` and `host` the host scalars that are the same at
 // every step and those that are not, `step` makes a step of each and says whether it stands, `leave` stores. A step stands here
 // once: of two copies a compiler may contract one otherwise than the other, and a step's bits would depend on its dispatch.
 
@@ -92,12 +94,13 @@ fn descend(
     let s1_0_group = packed_states[1u * params.count + slot];
     var s1_0 = s1_0_group.x;
     var s1_1 = s1_0_group.y;
+    let begins = 0u;
     let h0 = host[0u];
     let h1 = host[1u];
     let h2 = host[2u];
     let h3 = host[3u];
     let h4 = host[4u];
-    for (var k = 0u; k < params.steps; k++) {
+    for (var k = begins; k < params.steps; k++) {
         let step = params.step + k + 1u;
         let v3 = 2.0f * x0;
         let v4 = 2.0f * x1;
