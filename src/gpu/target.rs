@@ -52,7 +52,7 @@ pub(super) const HARDWARE: Target = Target {
 const SOFTWARE: Target = Target {
     straight_dim: 128,
     straight_numbers: 320,
-    straight_limit: 6000,
+    straight_limit: 8000,
     evaluation_limit: 400,
     abreast: (24, 48),
     spread_from: 512,
