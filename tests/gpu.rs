@@ -200,12 +200,12 @@ fn restarts_that_meet_large_angles_take_the_same_steps() {
                 let surface = Surface::formula(formula, Domain::cube(dim, -1e4, 1e4)).expect("a formula");
                 let starts = |r: usize, i: usize| match (r + i) % 7 {
                     0 => 6399.0 + 0.37 * (r % 11) as f64,
-                    1 if r % 3 == 0 => -2.0e6 - 17.3 * r as f64,
-                    2 if r % 5 == 0 => 7.7e12 * (1.0 + r as f64),
+                    1 if r.is_multiple_of(3) => -2.0e6 - 17.3 * r as f64,
+                    2 if r.is_multiple_of(5) => 7.7e12 * (1.0 + r as f64),
                     k => k as f64 - 3.0 + 0.01 * r as f64,
                 };
-                let given = (0..150).flat_map(|r| (0..dim as usize).map(move |i| starts(r, i))).collect();
-                let given = Starts::Points(Arc::new(Points::new(dim as usize, given).expect("points")));
+                let given = (0..150).flat_map(|r| (0..dim).map(move |i| starts(r, i))).collect();
+                let given = Starts::Points(Arc::new(Points::new(dim, given).expect("points")));
                 for optimizer in ["sgd", "adam"] {
                     let plan = Plan::new(surface.clone()).optimizer(format!("{optimizer}(lr={step})"));
                     let plan = plan.restarts(150).steps(8).seed(SEED).starts(given.clone());
