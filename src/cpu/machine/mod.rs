@@ -392,7 +392,7 @@ fn write(
         e.asm.jump_if(Condition::NotZero, trip);
         e.asm.jump(no_trip);
     }
-    if layout.puts_down {
+    if layout.puts_down && !tiles.is_empty() {
         // A blow-up is for the engine; all others have converged.
         let mask = e.scratch_mask();
         e.asm.zero(Gpr::Rax);

@@ -292,3 +292,13 @@ fn accumulators_of_fused_sums() {
         assert_eq!(evaluate(&kernel, width, &[(x0, x1)]), [s + p + q], "{width:?}");
     }
 }
+
+#[test]
+fn tiles_that_put_restarts_down_are_evaluated_by_machine_code() {
+    let body = vec![Statement::Let(0, X0), Statement::Let(1, Instruction::Binary(Binary::Mul, 0, 0))];
+    let kernel = kernel(1, body, 2, vec![1, 1], Vec::new());
+    let layout = TileLayout { dim: 1, states: 0, drawn: 0, gradient: false, puts_down: true };
+    for width in widths() {
+        assert!(MachineCode::new(&kernel, layout.clone(), width, Task::Evaluate).is_some(), "{width:?}");
+    }
+}
