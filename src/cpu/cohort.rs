@@ -34,6 +34,26 @@ struct Ends<F> {
     last_value: Vec<F>,
 }
 
+impl<F: Lane> Ends<F> {
+    /// Notes where a restart, one of `count`, has ended; `point` gives a coordinate.
+    fn put(
+        &mut self,
+        restart: usize,
+        count: usize,
+        status: Status,
+        steps: u32,
+        dim: usize,
+        point: impl Fn(usize) -> F,
+    ) {
+        self.status[restart] = status as u8;
+        self.steps[restart] = steps;
+        self.x.resize(dim * count, F::default());
+        for i in 0..dim {
+            self.x[i * count + restart] = point(i);
+        }
+    }
+}
+
 /// A thread's own memory, used by one cohort after the other.
 pub(super) struct Workspace<'j, F> {
     runner: Box<dyn Runner<F> + 'j>,
@@ -171,12 +191,13 @@ fn finish<F: Lane>(
     let plan = job.plan;
     let (count, ends) = (cohort.count, cohort.ends);
     let stopping = cohort.stopping;
+    let broken = |value: F, norm: F| !value.to().is_finite() || norm.to().is_nan();
     let settled = |restart: usize| {
         if let Some(status) = Status::from_code(u32::from(ends.status[restart])) {
             return status;
         }
         let (value, norm) = (value[restart], norm[restart]);
-        if !value.to().is_finite() || norm.to().is_nan() {
+        if broken(value, norm) {
             return Status::Nonfinite;
         }
         if !stopping.any() {
@@ -189,8 +210,7 @@ fn finish<F: Lane>(
     let status = if settles {
         (0..count).map(settled).collect()
     } else {
-        let broken = |(value, norm): (&F, &F)| !value.to().is_finite() || norm.to().is_nan();
-        let of = |pair| if broken(pair) { Status::Nonfinite } else { Status::MaxSteps };
+        let of = |(&value, &norm)| if broken(value, norm) { Status::Nonfinite } else { Status::MaxSteps };
         value.iter().zip(&norm).map(of).collect()
     };
     Batch {
@@ -435,13 +455,7 @@ fn settle<F: Lane>(
             } else {
                 continue;
             };
-            let restart = who[lane] as usize;
-            ends.x.resize(dim * count, F::default());
-            ends.status[restart] = status as u8;
-            ends.steps[restart] = step as u32;
-            for i in 0..dim {
-                ends.x[i * count + restart] = rows[(before + i) * lanes + lane];
-            }
+            ends.put(who[lane] as usize, count, status, step as u32, dim, |i| rows[(before + i) * lanes + lane]);
             layout.alive(rows, lanes)[word] &= !(1 << (lane % 64));
             ended += 1;
             repeat_a_runner(layout, rows, lanes, lane);
@@ -461,17 +475,12 @@ fn gather<F: Lane>(layout: &TileLayout, who: &[u32], count: usize, ends: &mut En
         return 0;
     }
     let ended = left.count_ones() as usize;
-    ends.x.resize(dim * count, F::default());
     let steps: &[u32] = bytemuck::cast_slice(&tile[layout.row(layout.ends() + dim, lanes)]);
     while left != 0 {
         let lane = left.trailing_zeros() as usize;
         left &= left - 1;
-        let restart = who[lane] as usize;
-        ends.status[restart] = Status::Converged as u8;
-        ends.steps[restart] = steps[lane];
-        for i in 0..dim {
-            ends.x[i * count + restart] = tile[(layout.ends() + i) * lanes + lane];
-        }
+        let point = |i: usize| tile[(layout.ends() + i) * lanes + lane];
+        ends.put(who[lane] as usize, count, Status::Converged, steps[lane], dim, point);
     }
     ended
 }

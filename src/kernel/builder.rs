@@ -247,7 +247,7 @@ impl Builder {
 }
 
 /// Drops what nothing uses; `used` holds the values that are given out.
-pub(crate) fn prune(body: &mut Vec<Statement>, used: &mut [bool]) {
+pub(super) fn prune(body: &mut Vec<Statement>, used: &mut [bool]) {
     mark(body, used);
     sweep(body, used);
 }

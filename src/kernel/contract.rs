@@ -1,6 +1,5 @@
 //! Contraction: a product that is only added or subtracted becomes part of the sum, with one rounding for both.
 
-use super::builder::prune;
 use super::{Fused, Instruction, Kernel, Statement, ValueId};
 use crate::graph::Binary;
 use std::collections::HashMap;
@@ -14,11 +13,7 @@ pub fn contract(kernel: &mut Kernel) {
         uses[scalar as usize] += 1;
     }
     contract_body(&mut kernel.body, &uses);
-    let mut used = vec![false; kernel.types.len()];
-    for &scalar in &kernel.scalars {
-        used[scalar as usize] = true;
-    }
-    prune(&mut kernel.body, &mut used);
+    kernel.prune();
 }
 
 fn count(body: &[Statement], uses: &mut [u32]) {

@@ -10,7 +10,6 @@ mod nest;
 mod passes;
 mod straight;
 
-pub(crate) use builder::prune;
 pub use contract::contract;
 pub use nest::{lower_nest, lower_shared};
 pub use straight::lower_straight;
@@ -237,6 +236,15 @@ impl Kernel {
     /// counts for many; one of a `small` angle counts as other functions do.
     pub fn weight(&self, small: bool) -> usize {
         weight(&self.body, small)
+    }
+
+    /// Drops what no store and no scalar output needs.
+    pub(crate) fn prune(&mut self) {
+        let mut used = vec![false; self.types.len()];
+        for &scalar in &self.scalars {
+            used[scalar as usize] = true;
+        }
+        builder::prune(&mut self.body, &mut used);
     }
 
     /// Whether there is a sine, cosine or tangent.

@@ -1,7 +1,7 @@
 //! Which gradients need no alarm: where one that is not finite makes a new parameter so, the parameter's alarm tells of both.
 
 use crate::graph::{Binary, Unary};
-use crate::kernel::{Array, Instruction, Kernel, Statement, ValueId, prune};
+use crate::kernel::{Array, Instruction, Kernel, Statement, ValueId};
 use std::collections::{HashMap, HashSet};
 
 /// A step that is longer than this for each gradient is not worth a second kernel.
@@ -29,9 +29,7 @@ pub(super) fn gradients_alone(kernel: &Kernel, cones: &[HashSet<ValueId>; 2]) ->
     let largest = kernel.scalars[1];
     alone.scalars = vec![largest; 2];
     drop_stores(&mut alone.body);
-    let mut used = vec![false; kernel.types.len()];
-    used[largest as usize] = true;
-    prune(&mut alone.body, &mut used);
+    alone.prune();
     // States have changed when the alarm rings.
     (!reads_states(&alone.body)).then_some(alone)
 }
