@@ -151,18 +151,9 @@ fn m_reduce_small(a: f32) -> MAngle {
     return MAngle(q, r, lo);
 }
 
-// The 32-bit words of 2/π after one zero word.
-fn m_two_over_pi(word: u32) -> u32 {
-    switch word {
-        case 0u: { return 0u; }
-        case 1u: { return 0xa2f9836eu; }
-        case 2u: { return 0x4e441529u; }
-        case 3u: { return 0xfc2757d1u; }
-        case 4u: { return 0xf534ddc0u; }
-        case 5u: { return 0xdb629599u; }
-        case 6u: { return 0x3c439041u; }
-        default: { return 0xfe5163abu; }
-    }
+// The 32-bit words of 2/π after one zero word: five of them, of which `word` tells one.
+fn m_chosen(word: u32, a: u32, b: u32, c: u32, d: u32, e: u32) -> u32 {
+    return select(select(select(select(a, b, word == 1u), c, word == 2u), d, word == 3u), e, word == 4u);
 }
 
 // The high word of a * b.
@@ -179,17 +170,15 @@ fn m_multiply_high(a: u32, b: u32) -> u32 {
 // Payne–Hanek, |x| > 6400.
 fn m_reduce_large(a: f32) -> MAngle {
     let bits = bitcast<u32>(a) & ~M_SIGN;
-    if bits >= M_INF {
-        return MAngle(0u, m_bits(M_NAN), 0.0);
-    }
     let m = (bits & 0x007fffffu) | 0x00800000u;
     let start = (bits >> 23u) - 120u;
     let word = start >> 5u;
     let shift = start & 31u;
-    let w0 = m_two_over_pi(word);
-    let w1 = m_two_over_pi(word + 1u);
-    let w2 = m_two_over_pi(word + 2u);
-    let w3 = m_two_over_pi(word + 3u);
+    // Selected and not switched: a driver that takes branches by masks compiles each case for itself.
+    let w0 = m_chosen(word, 0u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u);
+    let w1 = m_chosen(word, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u);
+    let w2 = m_chosen(word, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u);
+    let w3 = m_chosen(word, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu);
     let back = 31u - shift;
     let p0 = (w0 << shift) | ((w1 >> 1u) >> back);
     let p1 = (w1 << shift) | ((w2 >> 1u) >> back);
@@ -212,7 +201,8 @@ fn m_reduce_large(a: f32) -> MAngle {
     let w = m_multiply_high(leading, 0xc90fdaa2u); // times π/2 * 2^31
     let scale = -29 - i32(zeros) - select(0, 32, short);
     let unit = m_flip(m_power_of_two(scale), sign);
-    return MAngle(q, f32(w & 0xffffff00u) * unit, f32(w & 0xffu) * unit);
+    let r = f32(w & 0xffffff00u) * unit;
+    return MAngle(q, m_bits(select(bitcast<u32>(r), M_NAN, bits >= M_INF)), f32(w & 0xffu) * unit);
 }
 
 fn m_sin_kernel(r: f32, lo: f32) -> f32 {

@@ -3,7 +3,8 @@
 use super::buffers::Packing;
 use super::library::{DESCEND, SPREAD, filled, with_library};
 use super::print::{Alarm, Layout, Printer, fresh};
-use super::shader::{PRIVATE_LIMIT, REGIONS, Shader, entries, lower, tables};
+use super::registers::Registers;
+use super::shader::{REGIONS, Shader, entries, lower, tables};
 use super::spread::{Home, Spread, lower_spread};
 use super::spread_descent::{commit, enter, extra_rows, leave};
 use super::spread_print::{declarations, joins};
@@ -90,10 +91,10 @@ fn lowered(plan: &Plan, program: &Program, target: &Target, small: bool) -> Resu
         return Ok(Lowered { kernel, spread: Some(spread), layout: Layout::Spread, packing });
     }
     let (kernel, straight) = lower(&step.graph, &step.outputs(), surface, target, held, small, target.straight_limit)?;
-    let scratch: u32 = kernel.scratch.iter().sum();
+    let arrays = [2 * dim].into_iter().chain((0..states).map(|_| dim)).chain(kernel.scratch.iter().copied());
     let (layout, packing) = if straight && target.straight(dim, held) {
         (Layout::Straight, Packing::widest(dim))
-    } else if held + dim + scratch <= PRIVATE_LIMIT {
+    } else if target.private.holds(arrays) {
         (Layout::Loops, Packing::NONE)
     } else {
         (Layout::Storage, Packing::NONE)
@@ -267,16 +268,7 @@ impl Restart<'_> {
             let _ = writeln!(text, "let d{k}{t} = values[{}u * params.count + slot{t}];", REGIONS as usize + k);
         }
         match self.layout {
-            Layout::Straight => {
-                for (group, names) in self.groups("xs", 0, |i| format!("x{i}{t}")) {
-                    self.load(&mut text, &group, &names);
-                }
-                for k in 0..states {
-                    for (group, names) in self.groups("states", k, |i| format!("s{k}_{i}{t}")) {
-                        self.load(&mut text, &group, &names);
-                    }
-                }
-            }
+            Layout::Straight => text += &self.registers().load(),
             Layout::Loops => {
                 let _ = writeln!(text, "var x: array<f32, {}>;\nvar here = 0;\nvar there = {dim};", 2 * dim);
                 for k in 0..states {
@@ -287,6 +279,7 @@ impl Restart<'_> {
                     let _ = writeln!(text, "    s{k}[i] = states[{}];", self.stored(k));
                 }
                 text.push_str("}\n");
+                text += &Printer::new(self.kernel, self.layout, false, 0, 0).private_scratch();
             }
             Layout::Storage | Layout::Spread => {
                 let _ = writeln!(text, "var here = 0;\nvar there = {dim};");
@@ -310,36 +303,9 @@ impl Restart<'_> {
         }
     }
 
-    /// The groups of a packed array, and the registers that hold each group's elements.
-    fn groups(&self, buffer: &str, array: u32, register: impl Fn(u32) -> String) -> Vec<(String, Vec<String>)> {
-        let (pack, t) = (self.packing.0, &self.tail);
-        let first = array * self.packing.padded(self.dim) / pack;
-        let buffer = if pack > 1 { format!("packed_{buffer}") } else { buffer.to_owned() };
-        let group = |g: u32| {
-            let names = (g * pack..((g + 1) * pack).min(self.dim)).map(&register).collect();
-            (format!("{buffer}[{}u * params.count + slot{t}]", first + g), names)
-        };
-        (0..self.dim.div_ceil(pack)).map(group).collect()
-    }
-
-    fn load(&self, text: &mut String, group: &str, names: &[String]) {
-        if self.packing.0 == 1 {
-            let _ = writeln!(text, "var {} = {group};", names[0]);
-            return;
-        }
-        let _ = writeln!(text, "let {}_group = {group};", names[0]);
-        for (name, part) in names.iter().zip(["x", "y", "z", "w"]) {
-            let _ = writeln!(text, "var {name} = {}_group.{part};", names[0]);
-        }
-    }
-
-    fn store(&self, text: &mut String, group: &str, mut names: Vec<String>) {
-        names.resize(self.packing.0 as usize, "0.0".to_owned());
-        let all = names.join(", ");
-        let _ = match self.packing.0 {
-            1 => writeln!(text, "{group} = {all};"),
-            pack => writeln!(text, "{group} = vec{pack}<f32>({all});"),
-        };
+    fn registers(&self) -> Registers<'_> {
+        let (dim, states, packing) = (self.dim, self.step.states as u32, self.packing);
+        Registers { dim, states, packing, tail: &self.tail, looped: self.freezes }
     }
 
     /// Whether the step draws random numbers.
@@ -492,16 +458,7 @@ impl Restart<'_> {
         }
         let mut text = String::new();
         match self.layout {
-            Layout::Straight => {
-                for (group, names) in self.groups("xs", 0, |i| format!("x{i}{t}")) {
-                    self.store(&mut text, &group, names);
-                }
-                for k in 0..states {
-                    for (group, names) in self.groups("states", k, |i| format!("s{k}_{i}{t}")) {
-                        self.store(&mut text, &group, names);
-                    }
-                }
-            }
+            Layout::Straight => text += &self.registers().store(),
             Layout::Loops => {
                 let _ = writeln!(text, "for (var i = 0; i < {dim}; i++) {{\n    xs[{}] = x[here + i];", self.stored(0));
                 for k in 0..states {

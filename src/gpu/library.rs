@@ -86,7 +86,10 @@ pub(super) fn with_library(code: &str) -> String {
     out
 }
 
-/// A module whose parameters no compiler takes for constants.
+/// Loops of at most so many turns are left for a compiler to write out.
+const WRITTEN_OUT: u32 = 4;
+
+/// A module whose parameters, and whose longer loops' turns, no compiler takes for constants.
 ///
 /// Mesa's software driver reads a uniform buffer when a dispatch is recorded and, where enough of a shader depends on it,
 /// compiles the shader anew with the values that it found: for every number of steps and slots there is, and after every
@@ -98,8 +101,21 @@ pub(super) fn hidden(text: &str) -> String {
     let Some((name, of)) = declared.and_then(|(item, _)| item.split_once(": ")) else { return text.to_owned() };
     let given = format!("var<uniform> given: array<{of}, 1>;\nvar<private> {name}: {of};");
     let read = format!(") {{\n    {name} = given[groups.y >> 16u];\n");
+    let text = &bounded(text);
     let (declarations, entry) = text.split_at(text.find("@compute").unwrap_or(text.len()));
     declarations.replace(&format!("{UNIFORM}{name}: {of};"), &given) + &entry.replacen(") {\n", &read, 1)
+}
+
+/// The same text, whose longer loops have as many turns as no compiler knows. Mesa writes loops out, of whatever length their
+/// bodies are, up to 32 turns, which it then compiles for as long as so many bodies take.
+fn bounded(text: &str) -> String {
+    let line = |line: &str| {
+        let (head, tail) = line.split_once(" < ").filter(|(head, _)| head.trim_start().starts_with("for (var "))?;
+        let (turns, rest) = tail.split_once(';')?;
+        let long = turns.parse::<u32>().is_ok_and(|turns| turns > WRITTEN_OUT);
+        long.then(|| format!("{head} < {turns} + i32(params.zero);{rest}"))
+    };
+    text.lines().map(|l| line(l).unwrap_or_else(|| l.to_owned()) + "\n").collect()
 }
 
 /// Puts generated parts where a template has `//@ name`, at the line's indentation.

@@ -12,6 +12,7 @@ mod harvest;
 mod library;
 mod pace;
 mod print;
+mod registers;
 mod shader;
 mod spread;
 mod spread_descent;

@@ -152,6 +152,15 @@ impl<'k> Printer<'k> {
         self
     }
 
+    /// Declares scratch arrays where they are private. Outside of all loops: a declaration sets every element to zero.
+    pub(super) fn private_scratch(&self) -> String {
+        if self.spread.is_some() || self.scratch_stored() {
+            return String::new();
+        }
+        let lengths = self.kernel.scratch.iter().enumerate();
+        lengths.map(|(k, len)| format!("var scratch{k}: array<f32, {len}>;\n")).collect()
+    }
+
     /// Whether scratch arrays lie in `extra`.
     fn scratch_stored(&self) -> bool {
         self.layout == Layout::Storage
@@ -161,10 +170,6 @@ impl<'k> Printer<'k> {
     pub(super) fn print(mut self) -> (String, Vec<String>) {
         if let Some(spread) = self.spread {
             self.shared(spread);
-        } else if !self.scratch_stored() {
-            for (k, len) in self.kernel.scratch.iter().enumerate() {
-                let _ = writeln!(self.text, "var scratch{k}: array<f32, {len}>;");
-            }
         }
         if self.spread.is_none() {
             self.body(&self.kernel.body);

@@ -10,13 +10,11 @@ use super::target::Target;
 use crate::cpu::{KERNEL_LIMIT, with_large_stack};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::kernel::{Kernel, Outputs, lower_nest, lower_straight};
+use crate::kernel::{Kernel, Outputs, lower_shared, lower_straight};
 use crate::step::Evaluation;
 use crate::surface::Surface;
 use std::fmt::Write;
 
-/// Numbers that a restart may keep in private arrays.
-pub(super) const PRIVATE_LIMIT: u32 = 2048;
 /// Regions of `values`.
 pub(super) const REGIONS: u32 = 7;
 /// Region of start values, of values asked for by a trace.
@@ -68,7 +66,7 @@ pub(super) fn lower(
         if let Some(kernel) = straight.filter(|k| k.weight(small) <= most) {
             return Some((kernel, true));
         }
-        let looped = lower_nest(graph, outputs, dim).map(|k| (k, false));
+        let looped = lower_shared(graph, outputs, dim).map(|k| (k, false));
         looped.or_else(|| lower_straight(graph, outputs, dim, KERNEL_LIMIT / 10).map(|k| (k, true)))
     })
     .filter(|(kernel, _)| kernel.len() <= KERNEL_LIMIT / 10)
@@ -97,9 +95,12 @@ pub(super) fn evaluation(
     let (kernel, _) =
         lower(&evaluation.graph, &outputs, surface, target, surface.dim(), false, target.evaluation_limit)?;
     let scratch: u32 = kernel.scratch.iter().sum();
-    let layout = if scratch <= PRIVATE_LIMIT { Layout::Loops } else { Layout::Storage };
+    let layout = if target.private.holds(kernel.scratch.iter().copied()) { Layout::Loops } else { Layout::Storage };
     let gradient_rows = if gradient { surface.dim() } else { 0 };
-    let (mut text, scalars) = Printer::new(&kernel, layout, true, gradient_rows, first).print();
+    let printer = Printer::new(&kernel, layout, true, gradient_rows, first);
+    let mut text = printer.private_scratch();
+    let (printed, scalars) = printer.print();
+    text += &printed;
     let _ = write!(text, "let value = {};\nlet squared_norm = {};", scalars[0], scalars[1]);
     let text = with_library(&(packing.constant() + &filled(EVALUATE, &[("evaluate", text)])));
     let extra_rows = gradient_rows + if layout == Layout::Storage { scratch } else { 0 };

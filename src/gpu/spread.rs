@@ -8,8 +8,7 @@
 //! A lane adds up its own turns; then `groups` lanes add up those of `width / groups` lanes each, and every lane adds up these
 //! sums in the same order. So a result depends on the kernel and the width alone, and both on surface, rule and dimension.
 
-use super::shader::PRIVATE_LIMIT;
-use super::target::Target;
+use super::target::{Private, Target};
 use crate::cpu::{KERNEL_LIMIT, with_large_stack};
 use crate::graph::{Binary, Graph};
 use crate::kernel::{Array, Index, Instruction, Kernel, Loop, LoopVar, Outputs, Statement, ValueId, lower_shared};
@@ -120,13 +119,14 @@ pub(super) fn lower_spread(
     // What passes over rows of data shares its arrays of sums.
     let width = target.width(dim).filter(|_| surface.table().is_none())?;
     let kernel = with_large_stack(|| lower_shared(graph, outputs, dim))?;
-    let spread = Spread::new(&kernel, states, width).filter(|_| kernel.len() <= KERNEL_LIMIT / 10)?;
-    Some((kernel, spread))
+    let spread = Spread::new(&kernel, states, width, target.lane).filter(|_| kernel.len() <= KERNEL_LIMIT / 10)?;
+    let apart = spread.homes.values().all(|home| *home == Home::Own);
+    (apart || target.shares(dim)).then_some((kernel, spread))
 }
 
 impl Spread {
-    /// How to spread a kernel over `width` lanes; `None` for one whose loops must run turn by turn.
-    pub(super) fn new(kernel: &Kernel, states: u32, width: u32) -> Option<Spread> {
+    /// How to spread a kernel over `width` lanes, each with this much `private` room; `None` for one whose loops must run turn by turn.
+    pub(super) fn new(kernel: &Kernel, states: u32, width: u32, private: Private) -> Option<Spread> {
         let mut accesses = Vec::new();
         let mut folds = HashMap::new();
         let mut sums = 0;
@@ -176,7 +176,7 @@ impl Spread {
                 u64::from(to - from).saturating_mul(1 + l.inner_turns())
             })
             .fold(0, u64::saturating_add);
-        spread.settle(kernel, states, &accesses);
+        spread.settle(kernel, states, private, &accesses);
         if spread.homes.get(&Array::X) == Some(&Home::Own) {
             spread.halves = spread.numbers() > REGISTERS;
             // Without halves new parameters are copied, in a loop.
@@ -211,7 +211,7 @@ impl Spread {
     }
 
     /// Chooses where the arrays lie.
-    fn settle(&mut self, kernel: &Kernel, states: u32, accesses: &[Access]) {
+    fn settle(&mut self, kernel: &Kernel, states: u32, private: Private, accesses: &[Access]) {
         let own = |spread: &Spread, array: Array, pins: &BTreeSet<i32>| {
             accesses.iter().filter(|a| a.array == array).all(|a| match a.turn {
                 None => true,
@@ -224,14 +224,12 @@ impl Spread {
             accesses.iter().filter(|a| a.turn.is_none() && arrays.contains(&a.array)).map(|a| a.index.offset).collect()
         };
         let lane = self.numbers();
-        let (mut numbers, mut room) =
-            (PRIVATE_LIMIT, WORKGROUP_WORDS.saturating_sub(4 + self.sums * (self.width + self.groups)));
+        let (mut private, mut room) =
+            (private, WORKGROUP_WORDS.saturating_sub(4 + self.sums * (self.width + self.groups)));
         let mut choose = |spread: &mut Spread, arrays: &[Array], words: u32, ownable: bool| {
             let pins = pins(arrays);
             let own = ownable && arrays.iter().all(|&a| own(spread, a, &pins));
-            let needed = lane * arrays.len() as u32;
-            let home = if own && needed <= numbers {
-                numbers -= needed;
+            let home = if own && private.take(lane * arrays.len() as u32) {
                 Home::Own
             } else if words <= room {
                 room -= words;

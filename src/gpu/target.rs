@@ -13,9 +13,15 @@ pub(super) struct Target {
     pub(super) straight_limit: usize,
     /// The same of an evaluation, which is made once where steps are many.
     pub(super) evaluation_limit: usize,
+    /// What an invocation may keep in private arrays.
+    pub(super) private: Private,
+    /// The same of a lane of a workgroup that shares a restart.
+    pub(super) lane: Private,
     /// An invocation takes several restarts while they have no more coordinates and numbers together than this.
     abreast: (u32, u32),
-    /// From this dimension on a restart is spread over a workgroup,
+    /// From this dimension on a restart is spread over a workgroup that shares nothing,
+    owned_from: u32,
+    /// and from this on over any,
     spread_from: u32,
     /// of at most this many invocations.
     spread_width: u32,
@@ -23,6 +29,33 @@ pub(super) struct Target {
     pub(super) freezes: bool,
     /// Whether parameters must be hidden from the compiler ([`hidden`](super::library::hidden)).
     pub(super) hides: bool,
+}
+
+/// Room for private arrays.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Private {
+    /// Numbers in all.
+    numbers: u32,
+    /// The sum of the squares of the arrays' lengths.
+    squares: u64,
+}
+
+impl Private {
+    /// Takes room for an array, if there is any.
+    pub(super) fn take(&mut self, len: u32) -> bool {
+        let square = u64::from(len) * u64::from(len);
+        let fits = len <= self.numbers && square <= self.squares;
+        if fits {
+            self.numbers -= len;
+            self.squares -= square;
+        }
+        fits
+    }
+
+    /// Whether there is room for all of these arrays.
+    pub(super) fn holds(mut self, lens: impl IntoIterator<Item = u32>) -> bool {
+        lens.into_iter().all(|len| self.take(len))
+    }
 }
 
 /// GPUs, measured on an H100, coordinate steps a second. Straight code against loops over private arrays (1e5 restarts): Rastrigin's
@@ -36,26 +69,33 @@ pub(super) const HARDWARE: Target = Target {
     straight_numbers: 144,
     straight_limit: 4500,
     evaluation_limit: 1500,
+    private: Private { numbers: 2048, squares: u64::MAX },
+    lane: Private { numbers: 2048, squares: u64::MAX },
     abreast: (0, 0),
+    owned_from: 49,
     spread_from: 49,
     spread_width: 256,
     freezes: false,
     hides: false,
 };
 
-/// Mesa's rasterizer on a CPU. Measured: one small restart is a chain of dependent instructions that leaves the core idle,
+/// Mesa's rasterizer on a CPU. Measured (22.3): one small restart is a chain of dependent instructions that leaves the core idle,
 /// several hide each other's latency (Styblinski-Tang, d = 2: 2.0e9 coordinate steps a second alone, 5.6e9 by eights). An
-/// index that is not constant costs eight loads; a branch is taken by masks, at both sides' cost. A workgroup of one vector
-/// waits for nobody: spread over 8 lanes Rastrigin's function under Adam ran as fast as in private arrays at d = 300 and 3.0 to
-/// 3.4 times as fast as in storage at d = 1,000; over 64 lanes, whose barriers are changes of coroutines, 4 times slower at
-/// d = 300. Between 512 and 1,024 dimensions rules of few numbers, which fit private arrays, were not compared.
+/// index that is not constant costs eight loads; a branch is taken by masks, at both sides' cost. Its compiler looks at every pair of
+/// uses of a private array: Adam's arrays of 200 dimensions took 2.6 s, of 500 15 s. Storage takes 0.1 s and runs 1.1 to 3 times
+/// slower. A workgroup of one vector waits for nobody: spread over 8 lanes that share nothing, the sphere by Adam ran at d = 200 as
+/// fast as in private arrays and three times as fast as in storage, at d = 1,000 twice; where lanes read each other's (Rosenbrock)
+/// storage was twice as fast. Over 64 lanes, whose barriers are changes of coroutines, 4 times slower at d = 300.
 const SOFTWARE: Target = Target {
     straight_dim: 128,
     straight_numbers: 320,
     straight_limit: 8000,
     evaluation_limit: 400,
+    private: Private { numbers: 2048, squares: 2_500 },
+    lane: Private { numbers: 2048, squares: 100_000 },
     abreast: (24, 48),
-    spread_from: 512,
+    owned_from: 129,
+    spread_from: u32::MAX,
     spread_width: 8,
     freezes: true,
     hides: true,
@@ -88,11 +128,16 @@ impl Target {
     pub(super) fn width(&self, dim: u32) -> Option<u32> {
         let least = SPREAD_LEAST.min(self.spread_width);
         let wanted = (dim / SPREAD_SHARE).max(1).next_power_of_two();
-        (dim >= self.spread_from).then(|| wanted.clamp(least, self.spread_width))
+        (dim >= self.owned_from.min(self.spread_from)).then(|| wanted.clamp(least, self.spread_width))
     }
 
     /// The same target with another threshold and width of spread restarts.
     pub(super) fn spreading(&self, from: u32, most: u32) -> Target {
-        Target { spread_from: from, spread_width: most, ..self.clone() }
+        Target { owned_from: from, spread_from: from, spread_width: most, ..self.clone() }
+    }
+
+    /// Whether lanes of a restart of this dimension may share arrays.
+    pub(super) fn shares(&self, dim: u32) -> bool {
+        dim >= self.spread_from
     }
 }

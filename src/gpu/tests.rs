@@ -210,14 +210,15 @@ fn the_checker_sees_a_wrong_bit() {
     assert!(ulps(0.0, 1.0) > 1e6 && ulps(f32::NAN, 1.0).is_nan() | (ulps(f32::NAN, 1.0) > 0.0));
 }
 
-/// Restarts that need between about ten and ten thousand steps: the work dispatched stays near the steps taken.
+/// Restarts that need between about ten and ten thousand steps: the work dispatched stays near the steps taken. They are so many that
+/// the shortest dispatch worth its overhead is short.
 #[test]
 fn restarts_that_have_ended_are_not_dispatched() {
     let Some(gpu) = gpu() else { return };
     let engine = GpuEngine::of(gpu);
     let surface = Surface::named("sphere", Some(2)).expect("a surface");
     let stopping = Stopping { gradient: Some(1e-3), ..Stopping::default() };
-    let plan = Plan::new(surface).optimizer("sgd(lr=log_uniform(4e-4, 0.4))").restarts(20_000).steps(12_000);
+    let plan = Plan::new(surface).optimizer("sgd(lr=log_uniform(4e-4, 0.4))").restarts(200_000).steps(12_000);
     let plan = plan.stopping(stopping).resolve().expect("a plan");
     let mut taken = 0u64;
     let receive = &mut |event| {
@@ -229,7 +230,7 @@ fn restarts_that_have_ended_are_not_dispatched() {
     engine.descend(&plan, &mut Default::default(), receive).expect("runs");
     let dispatched = engine.dispatched.get();
     println!("{taken} steps taken, {dispatched} dispatched");
-    assert!(4 * taken < 20_000 * 12_000, "{taken} steps: most end early");
+    assert!(4 * taken < 200_000 * 12_000, "{taken} steps: most end early");
     assert!(dispatched as f64 <= 1.2 * taken as f64, "{dispatched} steps dispatched for {taken}");
 }
 

@@ -286,6 +286,7 @@ fn weight(body: &[Statement], small: bool) -> usize {
     let of = |s: &Statement| match s {
         Statement::Let(_, Instruction::Unary(op, _)) if op.is_of_angle() && !small => 60,
         Statement::Let(_, Instruction::Unary(op, _)) => (op.cost() as usize).max(1),
+        Statement::Let(_, Instruction::Binary(op @ (Binary::Pow | Binary::Atan2), ..)) => op.cost() as usize,
         Statement::Let(_, Instruction::Draw { .. }) => 100,
         Statement::Loop(l) => weight(&l.body, small),
         _ => 1,

@@ -95,3 +95,18 @@ fn loops_grow_with_the_pairs_of_coordinates_at_most() {
         }
     }
 }
+
+#[test]
+fn small_dimensions_repeat_no_inner_loop() {
+    // A slope of a sum over hundreds of terms is a loop of its own: blow-up tests over two slopes must not run it again.
+    let plan = Plan::new(Surface::named("random_field", Some(2)).expect("a catalog surface")).optimizer("adam");
+    let plan = plan.resolve().expect("a plan");
+    let step = &plan.programs()[0].step;
+    let kernel = lower_nest(&step.graph, &step.outputs(), 2).expect("loops");
+    let x = points(plan.surface(), 1, SEED).swap_remove(0);
+    let lane = lane(&plan, 0, 0, 1, &x, initial_states::<Rounded>(&plan, 0));
+    let operations = interpret(&kernel, &lane).operations;
+    println!("{operations} operations");
+    // 300 terms: an angle and its sine, five operations, and for each of two slopes a product and a sum.
+    assert!(operations < 300 * 9 + 100, "{operations} operations");
+}

@@ -41,14 +41,30 @@ type Lowered<T> = Result<T, Undecided>;
 struct Sites {
     /// Arrays that are computed once and kept.
     stored: Vec<bool>,
+    /// Nodes whose elements take a loop each.
+    looped: Vec<bool>,
 }
 
 impl Sites {
+    fn new(graph: &Graph) -> Sites {
+        let mut looped = vec![false; graph.len()];
+        for id in (0..graph.len() as u32).map(NodeId) {
+            if graph.axes(id).within_row().is_scalar() {
+                continue;
+            }
+            let long = matches!(graph.node(id), Node::Reduce(_, _, axis) if axis.len > WRITTEN_OUT);
+            looped[id.index()] = long || graph.arguments(id).any(|a| looped[a.index()]);
+        }
+        Sites { stored: vec![false; graph.len()], looped }
+    }
+
     /// Scalar reductions that are not written out, scans, sums over rows, and what is stored.
     fn own(&self, graph: &Graph, id: NodeId) -> bool {
         match graph.node(id) {
             _ if self.stored[id.index()] || self.sums_rows(graph, id) => true,
-            Node::Reduce(_, _, axis) => graph.axes(id).within_row().is_scalar() && axis.len > WRITTEN_OUT,
+            Node::Reduce(_, a, axis) => {
+                graph.axes(id).within_row().is_scalar() && (axis.len > WRITTEN_OUT || self.looped[a.index()])
+            }
             Node::Scan(..) => true,
             _ => false,
         }
@@ -132,7 +148,7 @@ impl<'g> Nest<'g> {
             graph,
             b: Builder::new(),
             memo: vec![HashMap::new()],
-            sites: Sites { stored: vec![false; graph.len()] },
+            sites: Sites::new(graph),
             scalars: HashMap::new(),
             stored: HashMap::new(),
             scratch: Vec::new(),
