@@ -11,6 +11,7 @@ use crate::graph::DIVERGED;
 use crate::outcome::{Batch, Status, TraceBatch};
 use crate::plan::Stopping;
 use crate::random::key_of;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 /// Bytes of tiles that are stepped together: half of a usual first-level cache.
@@ -88,6 +89,37 @@ struct Cohort<'j, F> {
     ends: Ends<F>,
     stopping: Stopping,
     has_value: bool,
+    /// Whether steps draw random numbers.
+    draws: bool,
+    /// Tiles and the lanes that machine code has put down there.
+    put_down: Vec<(usize, u64)>,
+}
+
+/// A way through the lanes that run: words of bits, one after the other.
+struct Lanes {
+    next: usize,
+    end: usize,
+    /// The word under way, and what of it is left.
+    word: usize,
+    bits: u64,
+}
+
+impl Lanes {
+    /// The next tile and lane, of tiles of so many words.
+    #[inline]
+    fn next(&mut self, words: usize, alive: impl Fn(usize) -> u64) -> Option<(usize, usize)> {
+        while self.bits == 0 {
+            if self.next == self.end {
+                return None;
+            }
+            self.word = self.next;
+            self.bits = alive(self.word);
+            self.next += 1;
+        }
+        let lane = 64 * (self.word % words) + self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        Some((self.word / words, lane))
+    }
 }
 
 /// Descends restarts `first..first + count` of a configuration; `None` where the run was stopped.
@@ -295,6 +327,8 @@ impl<'j, F: Lane> Cohort<'j, F> {
             ends,
             stopping: plan.stopping(),
             has_value: job.program.step.value.is_some(),
+            draws: job.program.step.sites > 0 || plan.row_draws().is_some(),
+            put_down: Vec::new(),
         }
     }
 
@@ -330,13 +364,47 @@ impl<'j, F: Lane> Cohort<'j, F> {
                 *running -= settle(layout, stopping, *has_value, who, *count, ends, ring);
             });
             if layout.puts_down {
-                let tiles = F::numbers_mut(tiles).chunks_exact_mut(layout.len() * *lanes);
-                for (tile, who) in tiles.zip(who[begin * *lanes..].chunks_exact(*lanes)) {
-                    *running -= gather(layout, who, *count, ends, tile);
-                }
+                self.gather(begin..end);
             }
         }
         self.flip ^= ((to - from) & 1) as usize;
+    }
+
+    /// Gathers the restarts that machine code has put down in some tiles.
+    fn gather(&mut self, tiles: Range<usize>) {
+        let (len, lanes, layout, count) = (self.tile_len(), self.lanes, self.layout, self.count);
+        // Without branches: whether a tile holds some is a coin's toss.
+        let mut found = 0;
+        self.put_down.resize(tiles.len() + 1, (0, 0));
+        for t in tiles {
+            let left = std::mem::take(layout.put_down(&mut F::numbers_mut(&mut self.memory)[t * len..][..len], lanes));
+            self.put_down[found] = (t, left);
+            found += usize::from(left != 0);
+        }
+        let ended: usize = self.put_down[..found].iter().map(|tile| tile.1.count_ones() as usize).sum();
+        if ended == 0 {
+            return;
+        }
+        self.ends.x.resize(layout.dim * count, F::default());
+        let numbers = F::numbers(&self.memory);
+        let words: &[u32] = bytemuck::cast_slice(numbers);
+        let (first, per) = (layout.ends() * lanes, size_of::<F>() / size_of::<u32>());
+        let steps = (first + layout.dim * lanes) * per;
+        let (mut at, (mut t, mut left)) = (0, self.put_down[0]);
+        for _ in 0..ended {
+            let lane = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let restart = self.who[t * lanes + lane] as usize;
+            self.ends.status[restart] = Status::Converged as u8;
+            self.ends.steps[restart] = words[t * len * per + steps + lane];
+            let (from, to) = (t * len + first + lane, self.ends.x.chunks_exact_mut(count));
+            for (i, column) in to.enumerate() {
+                column[restart] = numbers[from + i * lanes];
+            }
+            at += usize::from(left == 0);
+            (t, left) = if left == 0 { self.put_down[at] } else { (t, left) };
+        }
+        self.running -= ended;
     }
 
     /// Moves the last restarts into empty lanes where that saves tiles.
@@ -345,27 +413,39 @@ impl<'j, F: Lane> Cohort<'j, F> {
         if needed >= self.tiles {
             return;
         }
-        let (lanes, len, layout) = (self.lanes, self.tile_len(), self.layout);
-        let (keep, rest) = F::numbers_mut(&mut self.memory).split_at_mut(needed * len);
-        let rest = &rest[..(self.tiles - needed) * len];
-        let mut movers = rest.chunks_exact(len).enumerate().flat_map(|(t, tile)| {
-            layout.running(tile, lanes).map(move |lane| (tile, lane, (needed + t) * lanes + lane))
-        });
-        'all: for (t, tile) in keep.chunks_exact_mut(len).enumerate() {
-            for word in 0..lanes.div_ceil(64) {
+        let (lanes, len, layout, dim) = (self.lanes, self.tile_len(), self.layout, self.layout.dim);
+        // What the next step reads: it writes the other parameters whole.
+        let x = self.flip * dim;
+        let rows = (x..x + dim).chain(layout.state(0)..layout.gradient());
+        let rows: Vec<usize> = rows.chain(self.has_value.then(|| layout.last())).map(|row| row * lanes).collect();
+        let numbers = F::numbers_mut(&mut self.memory);
+        let words = lanes.div_ceil(64);
+        let mut movers = Lanes { next: needed * words, end: self.tiles * words, word: 0, bits: 0 };
+        'all: for (t, who) in (0..needed).zip((0..).step_by(lanes)) {
+            for word in 0..words {
                 let here = (lanes - 64 * word).min(64);
-                let mut empty = !layout.alive(tile, lanes)[word] & (u64::MAX >> (64 - here));
+                let alive = layout.alive(&mut numbers[t * len..][..len], lanes)[word];
+                let all = u64::MAX >> (64 - here);
+                let mut empty = !alive & all;
                 while empty != 0 {
                     let lane = 64 * word + empty.trailing_zeros() as usize;
                     empty &= empty - 1;
-                    let Some((source, from, old)) = movers.next() else { break 'all };
-                    for row in (0..layout.gradient()).chain([layout.last()]) {
-                        tile[row * lanes + lane] = source[row * lanes + from];
+                    let alive = |at: usize| layout.alive_of(&numbers[at / words * len..][..len], lanes)[at % words];
+                    let Some((tile, from)) = movers.next(words, alive) else {
+                        layout.alive(&mut numbers[t * len..][..len], lanes)[word] = all & !empty & !(1 << (lane % 64));
+                        break 'all;
+                    };
+                    let (source, target) = (tile * len + from, t * len + lane);
+                    for &row in &rows {
+                        numbers[target + row] = numbers[source + row];
                     }
-                    layout.set_id(tile, lanes, lane, layout.id(source, lanes, from));
-                    layout.alive(tile, lanes)[word] |= 1 << (lane % 64);
-                    self.who[t * lanes + lane] = self.who[old];
+                    if self.draws {
+                        let id = layout.id(&numbers[tile * len..][..len], lanes, from);
+                        layout.set_id(&mut numbers[t * len..][..len], lanes, lane, id);
+                    }
+                    self.who[who + lane] = self.who[tile * lanes + from];
                 }
+                layout.alive(&mut numbers[t * len..][..len], lanes)[word] = all;
             }
         }
         self.tiles = needed;
@@ -463,24 +543,6 @@ fn settle<F: Lane>(
     }
     if has_value {
         rows[last..last + lanes].copy_from_slice(value);
-    }
-    ended
-}
-
-/// Gathers the restarts that machine code has put down in a tile; gives how many.
-fn gather<F: Lane>(layout: &TileLayout, who: &[u32], count: usize, ends: &mut Ends<F>, tile: &mut [F]) -> usize {
-    let (lanes, dim) = (who.len(), layout.dim);
-    let mut left = std::mem::take(layout.put_down(tile, lanes));
-    if left == 0 {
-        return 0;
-    }
-    let ended = left.count_ones() as usize;
-    let steps: &[u32] = bytemuck::cast_slice(&tile[layout.row(layout.ends() + dim, lanes)]);
-    while left != 0 {
-        let lane = left.trailing_zeros() as usize;
-        left &= left - 1;
-        let point = |i: usize| tile[(layout.ends() + i) * lanes + lane];
-        ends.put(who[lane] as usize, count, Status::Converged, steps[lane], dim, point);
     }
     ended
 }

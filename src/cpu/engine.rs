@@ -38,7 +38,7 @@ const PUT_DOWN: usize = 64;
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_millis(40);
 /// Restarts of a cohort whose restarts end at different steps, and the bytes that it may take.
-const COHORT: u64 = 4096;
+const COHORT: u64 = 16384;
 const COHORT_BYTES: u64 = 8 << 20;
 /// Restarts of cohorts that are given out together.
 const PARCEL: u64 = 8192;

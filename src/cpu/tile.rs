@@ -108,6 +108,12 @@ impl TileLayout {
         bytemuck::cast_slice_mut(&mut tile[self.row(self.words() + 2, lanes)])
     }
 
+    /// The same of a tile that is only read.
+    #[inline]
+    pub(crate) fn alive_of<'a, F: Lane>(&self, tile: &'a [F], lanes: usize) -> &'a [u64] {
+        bytemuck::cast_slice(&tile[self.row(self.words() + 2, lanes)])
+    }
+
     /// One bit for each lane whose restart was put down: of code that runs at most 64 lanes.
     #[inline]
     pub(crate) fn put_down<'a, F: Lane>(&self, tile: &'a mut [F], lanes: usize) -> &'a mut u64 {
@@ -117,8 +123,7 @@ impl TileLayout {
     /// Whether a lane runs.
     #[inline]
     pub(crate) fn runs<F: Lane>(&self, tile: &[F], lanes: usize, lane: usize) -> bool {
-        let bits: &[u64] = bytemuck::cast_slice(&tile[self.row(self.words() + 2, lanes)]);
-        bits[lane / 64] >> (lane % 64) & 1 == 1
+        self.alive_of(tile, lanes)[lane / 64] >> (lane % 64) & 1 == 1
     }
 
     /// The lanes that run.
