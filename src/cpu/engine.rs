@@ -470,10 +470,10 @@ fn cohort_size<F: Lane>(job: &Job<'_, F>, threads: u64) -> u64 {
 }
 
 /// A program's step and the surface's evaluation.
-type Pair<F> = (Box<dyn Compiled<F>>, Box<dyn Compiled<F>>);
+pub(super) type Pair<F> = (Box<dyn Compiled<F>>, Box<dyn Compiled<F>>);
 
 /// Compiles them.
-fn compile<F: Lane>(plan: &Plan, program_of: &Program, width: Width) -> Result<Pair<F>, Error> {
+pub(super) fn compile<F: Lane>(plan: &Plan, program_of: &Program, width: Width) -> Result<Pair<F>, Error> {
     let (surface, step) = (plan.surface(), &program_of.step);
     let stopping = plan.stopping();
     let task = Task::Descend {

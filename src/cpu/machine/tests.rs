@@ -1,8 +1,11 @@
+use super::super::engine::compile;
 use super::super::lane::{CHUNK, Lane, Width};
 use super::super::tile::{Line, Task, TileLayout, Work};
 use super::{MachineCode, Worker};
+use crate::catalog;
 use crate::graph::{Binary, LaneLoop, Unary};
 use crate::kernel::{Array, Carried, Fused, Index, Instruction, Kernel, Loop, Statement, Type};
+use crate::{Plan, Stopping, Surface};
 
 /// The forms that this machine can run.
 fn widths() -> Vec<Width> {
@@ -301,4 +304,40 @@ fn tiles_that_put_restarts_down_are_evaluated_by_machine_code() {
     for width in widths() {
         assert!(MachineCode::new(&kernel, layout.clone(), width, Task::Evaluate).is_some(), "{width:?}");
     }
+}
+
+/// Nothing falls back to the tape unseen: it computes the same bits, forty times slower.
+#[test]
+fn every_plan_of_the_catalog_is_machine_code() {
+    let stops = [
+        Stopping::default(),
+        Stopping { gradient: Some(1e-3), ..Stopping::default() },
+        Stopping { gradient: Some(1e-3), target: Some(0.0), change: Some(1e-9) },
+    ];
+    let mut tapes = Vec::new();
+    let mut look = |plan: &Plan, name: &str| {
+        for width in widths() {
+            let (step, evaluation) = compile::<f32>(plan, &plan.programs()[0], width).expect("it compiles");
+            if [step.form(), evaluation.form()] != ["machine code"; 2] {
+                tapes.push(format!("{name}, {width:?}: {}, {}", step.form(), evaluation.form()));
+            }
+        }
+    };
+    for (k, name) in catalog::surfaces().enumerate() {
+        for dim in [2, 12, 40] {
+            let Ok(surface) = Surface::named(name, Some(dim)) else { continue };
+            let plan = Plan::new(surface).optimizer("adam").stopping(stops[k % 3]).resolve().expect("a plan");
+            look(&plan, &format!("{name} {dim}"));
+        }
+    }
+    for optimizer in catalog::optimizers() {
+        for stopping in stops {
+            let surface = Surface::named("rosenbrock", Some(9)).expect("a surface");
+            let plan = |chain: &str| Plan::new(surface.clone()).optimizer(chain).stopping(stopping).resolve();
+            // What only changes gradients stands before a rule.
+            let plan = plan(optimizer).or_else(|_| plan(&format!("{optimizer} | sgd"))).expect("a plan");
+            look(&plan, &format!("{optimizer} {stopping:?}"));
+        }
+    }
+    assert!(tapes.is_empty(), "{tapes:#?}");
 }
