@@ -6,7 +6,7 @@ use super::crowd::Crowd;
 use super::descent::{descent, remainder};
 use super::device::Gpu;
 use super::library::hidden;
-use super::pace::Pace;
+use super::pace::{Learned, Pace};
 use super::shader::{REGIONS, START_REGION, Shader, TRACE_REGION, beginning, compaction, entries, evaluation};
 use super::target::Target;
 use crate::engine::{Backend, Evaluated};
@@ -59,6 +59,8 @@ const MODULES: usize = 64;
 #[derive(Clone, Debug)]
 pub(super) struct Module {
     pub(super) pipeline: wgpu::ComputePipeline,
+    /// What its dispatches cost when it last ran.
+    learned: Rc<Cell<Option<Learned>>>,
 }
 
 /// A program's modules and what they need.
@@ -169,7 +171,7 @@ impl GpuEngine {
         if let Some(cache) = &gpu.cache {
             cache.save();
         }
-        let module = Module { pipeline };
+        let module = Module { pipeline, learned: Rc::default() };
         let mut known = self.modules.borrow_mut();
         if known.len() >= MODULES {
             known.clear();
@@ -594,6 +596,7 @@ impl GpuEngine {
         // The first dispatch of many rows is no longer than a watchdog allows.
         let visits = plan.surface().table().map_or(1, |t| u64::from(t.rows)).saturating_mul(most);
         let mut pace = Pace::new(compiled.most_steps).beginning((ROW_VISITS / visits).clamp(1, 8));
+        pace = pace.knowing(compiled.descend.learned.get());
         let mut done = 0;
         while done < total {
             let (configuration, restart) = (group.first + (done / restarts) as usize, done % restarts);
@@ -609,6 +612,7 @@ impl GpuEngine {
             self.run_launch(plan, compiled, group, &buffers, &launch, rows, &mut pace, progress, receive)?;
             done += launch.slots;
         }
+        compiled.descend.learned.set(pace.learned());
         Ok(())
     }
 

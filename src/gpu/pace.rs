@@ -16,13 +16,22 @@ pub(super) struct Pace {
     most: u64,
     /// Steps of the first dispatch.
     first: u64,
+    /// What the widest dispatch so far cost.
+    learned: Option<Learned>,
+}
+
+/// Seconds a slot and step of a dispatch over so many slots.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Learned {
+    slots: usize,
+    cost: f64,
 }
 
 impl Pace {
     pub(super) fn new(most: u64) -> Pace {
         let spoken = std::env::var("CATCHMENT_DISPATCH_MS").ok().and_then(|t| t.parse::<f64>().ok());
         let target = spoken.filter(|ms| ms.is_finite() && *ms > 0.0).unwrap_or(DISPATCH_MS).min(250.0) / 1e3;
-        Pace { cost: None, target, most, first: 8 }
+        Pace { cost: None, target, most, first: 8, learned: None }
     }
 
     /// The same with this many steps first.
@@ -30,13 +39,28 @@ impl Pace {
         Pace { first, ..self }
     }
 
+    /// The same, which knows what an earlier run's dispatches of this module cost.
+    pub(super) fn knowing(self, learned: Option<Learned>) -> Pace {
+        Pace { learned, ..self }
+    }
+
+    /// What the next run of the module should know.
+    pub(super) fn learned(&self) -> Option<Learned> {
+        self.learned
+    }
+
     /// The same for another module, of which nothing is known yet.
     pub(super) fn afresh(&self, most: u64) -> Pace {
-        Pace { cost: None, most, ..*self }
+        Pace { cost: None, learned: None, most, ..*self }
+    }
+
+    /// Seconds a slot and step of a dispatch over so many slots: of far fewer than were ever measured, each costs more.
+    fn cost(&self, slots: usize) -> Option<f64> {
+        self.cost.or_else(|| self.learned.filter(|l| 2 * slots >= l.slots).map(|l| l.cost))
     }
 
     pub(super) fn steps(&self, slots: usize) -> u64 {
-        match self.cost {
+        match self.cost(slots) {
             None => self.first,
             Some(cost) => (self.target / (cost * slots as f64)).clamp(1.0, 1e6) as u64,
         }
@@ -45,12 +69,16 @@ impl Pace {
 
     /// Steps of the shortest dispatch that is worth its own overhead.
     pub(super) fn least(&self, slots: usize) -> u64 {
-        self.cost.map_or(self.first, |cost| (SHORTEST / (cost * slots as f64)).clamp(1.0, 1e6) as u64)
+        self.cost(slots).map_or(self.first, |cost| (SHORTEST / (cost * slots as f64)).clamp(1.0, 1e6) as u64)
     }
 
     pub(super) fn measured(&mut self, slots: usize, steps: u64, elapsed: Duration) {
         let now = elapsed.as_secs_f64().max(1e-6) / (slots as f64 * steps as f64);
         // A short dispatch measures its own overhead: the estimate may fall fast but rises at once.
-        self.cost = Some(self.cost.map_or(now, |before| if now > before { now } else { now.max(before / 16.0) }));
+        let cost = self.cost(slots).map_or(now, |before| if now > before { now } else { now.max(before / 16.0) });
+        self.cost = Some(cost);
+        if self.learned.is_none_or(|l| slots >= l.slots) {
+            self.learned = Some(Learned { slots, cost });
+        }
     }
 }
