@@ -194,11 +194,14 @@ impl GpuEngine {
         let first = entries(plan.surface()) + shader.tables.len() as u32;
         let evaluator = evaluation(plan.evaluation(), plan.surface(), false, first, shader.packing, self.target())?;
         let most_steps = self.most_steps(&shader, &evaluator, dim)?;
-        let begin = self.module(&layout, "begin", &beginning(dim, program.step.states, shader.packing))?;
-        let descend = self.module(&layout, "descend", &shader.text)?;
-        let evaluate = self.module(&layout, "evaluate", &evaluator.text)?;
         let tables = self.tables(plan.surface(), &[&shader.tables, &evaluator.tables])?;
-        self.settle(&layout, &[&begin, &descend, &evaluate], &tables)?;
+        // The driver may compile these two while the third, which is the longest, is read.
+        let begin = self.module(&layout, "begin", &beginning(dim, program.step.states, shader.packing))?;
+        self.warm(&layout, &begin, &tables)?;
+        let evaluate = self.module(&layout, "evaluate", &evaluator.text)?;
+        self.warm(&layout, &evaluate, &tables)?;
+        let descend = self.module(&layout, "descend", &shader.text)?;
+        self.settle(&layout, &descend, &tables)?;
         let rest = OnceCell::new();
         Ok(Compiled { program, layout, begin, descend, evaluate, tables, shader, evaluator, most_steps, rest })
     }
@@ -213,7 +216,7 @@ impl GpuEngine {
         let most_steps = self.most_steps(&shader, &compiled.evaluator, plan.surface().dim())?;
         let descend = self.module(&compiled.layout, "descend", &shader.text)?;
         let tables = self.tables(plan.surface(), &[&shader.tables])?;
-        self.settle(&compiled.layout, &[&descend], &tables)?;
+        self.settle(&compiled.layout, &descend, &tables)?;
         Ok(compiled.rest.get_or_init(|| Rest { descend, tables, shader, most_steps }))
     }
 
@@ -232,15 +235,22 @@ impl GpuEngine {
         Ok(buffers)
     }
 
-    /// Dispatches modules over no slot: some drivers compile at a pipeline's first use, and a run's time is not to hold that.
-    fn settle(&self, layout: &wgpu::BindGroupLayout, modules: &[&Module], tables: &wgpu::Buffer) -> Result<(), Error> {
+    /// Dispatches a module over no slot: some drivers compile at a pipeline's first use, and a run's time is not to hold that.
+    fn warm(
+        &self,
+        layout: &wgpu::BindGroupLayout,
+        module: &Module,
+        tables: &wgpu::Buffer,
+    ) -> Result<wgpu::SubmissionIndex, Error> {
         let buffers = Buffers::new(&self.gpu, Sizes::default())?;
         let bindings = buffers.bind(&self.gpu, layout, tables);
-        for module in modules {
-            let submission = self.submit(&buffers, module, &bindings, &Params::default(), 1);
-            self.wait(submission, &mut || Flow::Continue)?;
-        }
-        Ok(())
+        Ok(self.submit(&buffers, module, &bindings, &Params::default(), 1))
+    }
+
+    /// The same, and waits for it.
+    fn settle(&self, layout: &wgpu::BindGroupLayout, module: &Module, tables: &wgpu::Buffer) -> Result<(), Error> {
+        let submission = self.warm(layout, module, tables)?;
+        self.wait(submission, &mut || Flow::Continue)
     }
 
     /// The surface's table and constant tables in one buffer.

@@ -65,9 +65,10 @@ const HOST_SCALARS = 4u;
 // Descends: `params.steps` steps of ABREAST restarts an invocation, nothing in memory between them.
 //
 // An invocation takes its restarts from the list of those that were running when it was written, 64 apart. The generated
-// parts take the places of the `//@` lines: `enter` loads restarts and says at which of the steps they begin, `steady` and `host` the host scalars that are the same at
-// every step and those that are not, `step` makes a step of each and says whether it stands, `leave` stores. A step stands here
-// once: of two copies a compiler may contract one otherwise than the other, and a step's bits would depend on its dispatch.
+// parts take the places of the `//@` lines: `enter` loads restarts, `begins` says at which of the steps they begin, `steady`
+// and `host` load the host scalars that are the same at every step and those that are not, `step` makes a step of each and says
+// whether it stands, `leave` stores. A step stands here once: of two copies a compiler may contract one otherwise than the
+// other, and a step's bits would depend on its dispatch.
 
 @compute @workgroup_size(64)
 fn descend(
