@@ -382,10 +382,6 @@ impl<'j, F: Lane> Cohort<'j, F> {
             found += usize::from(left != 0);
         }
         let ended: usize = self.put_down[..found].iter().map(|tile| tile.1.count_ones() as usize).sum();
-        if ended == 0 {
-            return;
-        }
-        self.ends.x.resize(layout.dim * count, F::default());
         let numbers = F::numbers(&self.memory);
         let words: &[u32] = bytemuck::cast_slice(numbers);
         let (first, per) = (layout.ends() * lanes, size_of::<F>() / size_of::<u32>());
@@ -395,12 +391,9 @@ impl<'j, F: Lane> Cohort<'j, F> {
             let lane = left.trailing_zeros() as usize;
             left &= left - 1;
             let restart = self.who[t * lanes + lane] as usize;
-            self.ends.status[restart] = Status::Converged as u8;
-            self.ends.steps[restart] = words[t * len * per + steps + lane];
-            let (from, to) = (t * len + first + lane, self.ends.x.chunks_exact_mut(count));
-            for (i, column) in to.enumerate() {
-                column[restart] = numbers[from + i * lanes];
-            }
+            let taken = words[t * len * per + steps + lane];
+            let point = |i: usize| numbers[t * len + first + i * lanes + lane];
+            self.ends.put(restart, count, Status::Converged, taken, layout.dim, point);
             at += usize::from(left == 0);
             (t, left) = if left == 0 { self.put_down[at] } else { (t, left) };
         }
