@@ -18,7 +18,7 @@ struct Params {
     rows: u32,               // rows of host scalars a configuration has in this dispatch
     advance: u32,            // rows from one step to the next: 0 where all steps are alike
     region: u32,             // where an evaluation writes: a region of `values`
-    last: u32,               // 1: this evaluation ends the launch
+    last: u32,               // 1: this evaluation ends the launch, but for restarts that are BEYOND; 2: for all
     epoch: u32,              // number of the launch, in the upper bits of every status
     zero: u32,               // a 0 that no compiler knows
     tests: u32,              // which stopping tests are on: 1 gradient, 2 target, 4 change
@@ -59,6 +59,7 @@ const LAST_VALUE = 2u;       // region of the value one step ago
 const GONE = 0x5d5e0b6bu;    // a `magnitude` above is a blow-up: 1e18
 const INFINITE = 0x7f800000u; // a `magnitude` of at least this is not finite
 const FAINT = 1e-21f;         // brings slopes up to the largest number below GONE
+const FAR = 1.6e14f;          // brings angles that are not small above GONE
 
 var<private> slot: u32;
 var<private> configuration: u32;
@@ -130,6 +131,9 @@ fn conclude(value: f32, squared_norm: f32) {
         return;
     }
     var code = status[slot] & 0xffu;
+    if (code == BEYOND && params.last == 1u) {
+        return;
+    }
     if (runs(code)) {
         let taken = status[params.count + slot];
         code = reason(value, squared_norm, values[LAST_VALUE * params.count + slot], taken > 0u);

@@ -57,6 +57,12 @@ fn m_barrier(x: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(x) & 0xffffff00u);
 }
 
+// The integer to which adding M_MAGIC has rounded. The mask has all bits that t can have: a compiler would cancel (t + M) - M,
+// and drop a magnitude where it knows the sign.
+fn m_rounded(t: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(t) & 0x4bffffffu) - M_MAGIC;
+}
+
 fn m_round(x: f32) -> f32 {
     return round(x);
 }
@@ -132,7 +138,7 @@ fn m_log1p(x: f32) -> f32 {
     return select(select(z, m_bits(M_INF | M_SIGN), bits == 0xbf800000u), x, x == 0.0);
 }
 
-// x = q π/2 + r + lo, q modulo 4 in the low bits.
+// x = q π/2 + r + lo, q modulo 4 in the low two bits.
 struct MAngle {
     q: u32,
     r: f32,
@@ -141,14 +147,14 @@ struct MAngle {
 
 // Cody–Waite, |x| <= 6400.
 fn m_reduce_small(a: f32) -> MAngle {
-    let q = bitcast<u32>(a * 0.63661975 + M_MAGIC) - M_MAGIC_BITS;
-    let n = f32(bitcast<i32>(q));
+    let t = a * 0.63661975 + M_MAGIC;
+    let n = m_rounded(t);
     let b = (a - n * 1.5703125) - n * 0.0004838705;
     let c = n * -4.3713953e-8;
     let r = b - c;
     // Were the compiler to cancel, the rounding of r would be lost and no more.
     let lo = ((b - r) - c) - n * 2.563344e-12;
-    return MAngle(q, r, lo);
+    return MAngle(bitcast<u32>(t), r, lo);
 }
 
 // The 32-bit words of 2/π after one zero word: five of them, of which `word` tells one.
@@ -219,7 +225,7 @@ fn m_cos_kernel(r: f32, lo: f32) -> f32 {
     return 1.0 - (0.5 * z - (z * z * p - r * lo));
 }
 
-// (sin, cos) of an angle q π/2 + r + lo; q may be negative, in two's complement.
+// (sin, cos) of an angle q π/2 + r + lo.
 fn m_sincos_of(angle: MAngle) -> vec2<f32> {
     let s = m_sin_kernel(angle.r, angle.lo);
     let c = m_cos_kernel(angle.r, angle.lo);
@@ -272,15 +278,8 @@ fn m_tan(x: f32) -> f32 {
     return y.x / y.y;
 }
 
-// (sin πr, cos πr) of the reduced argument, with the signs of its quarter: 0 <= a = n/2 + r mod 2.
-fn m_sincospi(a: f32) -> vec2<f32> {
-    let near = a - 2.0 * round(a * 0.5);
-    // Beyond 2^24: an even integer, or not finite.
-    let far = m_bits(select(0u, M_NAN, bitcast<u32>(a) >= M_INF));
-    let y = select(far, near, a < 16777216.0);
-    // Not (y + y) + M, which Mesa turns into y + (y + M).
-    let q = bitcast<u32>(2.0 * y + M_MAGIC) - M_MAGIC_BITS;
-    let r = y - 0.5 * f32(bitcast<i32>(q));
+// (sin, cos) of π(q/2 + r), q modulo 4 in the low two bits.
+fn m_sincospi_of(q: u32, r: f32) -> vec2<f32> {
     let z = r * r;
     var p = -0.5892777 * z + 2.5497947;
     p = p * z - 5.167709;
@@ -296,6 +295,29 @@ fn m_sincospi(a: f32) -> vec2<f32> {
         m_flip(select(c, s, even), q << 30u),
         m_flip(select(s, c, even), (q + 1u) << 30u),
     );
+}
+
+// (sin πx, cos πx), |x| <= 6400. What is beyond, or not finite, has no meaning here: whoever calls this looks for that.
+fn m_sincospi_small(x: f32) -> vec2<f32> {
+    // Not (x + x) + M, which Mesa turns into x + (x + M).
+    let t = 2.0 * x + M_MAGIC;
+    return m_sincospi_of(bitcast<u32>(t), x - 0.5 * m_rounded(t));
+}
+
+fn m_sinpi_small(x: f32) -> f32 {
+    return m_sincospi_small(x).x;
+}
+
+fn m_cospi_small(x: f32) -> f32 {
+    return m_sincospi_small(x).y;
+}
+
+// (sin πa, cos πa), 0 <= a.
+fn m_sincospi(a: f32) -> vec2<f32> {
+    let near = a - 2.0 * round(a * 0.5);
+    // Beyond 2^24: an even integer, or not finite.
+    let far = m_bits(select(0u, M_NAN, bitcast<u32>(a) >= M_INF));
+    return m_sincospi_small(select(far, near, a < 16777216.0));
 }
 
 fn m_sinpi(x: f32) -> f32 {

@@ -8,6 +8,7 @@ use crate::engine::Backend;
 use crate::error::Error;
 use crate::outcome::{Event, Flow, Timing};
 use crate::plan::{Plan, Precision};
+use crate::summary::Delivered;
 use std::fmt;
 use std::time::Instant;
 
@@ -121,8 +122,10 @@ fn measure(backend: &dyn Backend, plan: &Plan, restarts: u64, steps: u64) -> Res
     let mut timing = Timing::default();
     let mut done = 0.0;
     let begun = Instant::now();
-    let came = backend.descend(&slice, &mut timing, &mut |event| match event {
-        Event::Progress(progress) if progress.done > 0.0 && begun.elapsed().as_secs_f64() > LONG => {
+    let came = backend.descend(&slice, &mut timing, &mut |given| match given {
+        [Delivered { event: Some(Event::Progress(progress)), .. }]
+            if progress.done > 0.0 && begun.elapsed().as_secs_f64() > LONG =>
+        {
             done = progress.done;
             Flow::Stop
         }

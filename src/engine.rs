@@ -17,8 +17,11 @@ use crate::gpu::{self, GpuEngine};
 use crate::outcome::{Batch, DeviceInfo, Event, Flow, Outcome, Progress, Timing};
 use crate::plan::{Plan, Precision};
 use crate::quota;
-use crate::summary::Summary;
+use crate::summary::{Delivered, Summary};
 use crate::surface::Surface;
+
+/// What takes a backend's events, several at a time where they are there together.
+pub(crate) type Receive<'a> = dyn FnMut(&mut [Delivered]) -> Flow + 'a;
 
 /// What an engine does; both do it with the same bits for every chunk and thread count.
 pub(crate) trait Backend {
@@ -27,7 +30,7 @@ pub(crate) trait Backend {
     /// Descends, giving out batches by configuration and restart, in order; the trace of a restart comes after its batch
     /// and before another chunk's. What a part took is added to `timing` when it is done, so that a run which is stopped
     /// has told at least of its compiling.
-    fn descend(&self, plan: &Plan, timing: &mut Timing, receive: &mut dyn FnMut(Event) -> Flow) -> Result<(), Error>;
+    fn descend(&self, plan: &Plan, timing: &mut Timing, receive: &mut Receive<'_>) -> Result<(), Error>;
     /// Values and gradients at points, row-major.
     fn evaluate(&self, surface: &Surface, points: &[f64], precision: Precision) -> Result<Evaluated, Error>;
     /// How restarts are laid out for this plan: what `bench` prints.
@@ -172,7 +175,18 @@ impl Engine {
     /// # Errors
     /// [`Error::Device`], [`Error::TooLarge`], [`Error::PrecisionOnGpu`].
     pub fn run(&self, plan: &Plan) -> Result<Outcome, Error> {
-        self.stream(plan, |_| Flow::Continue)
+        self.watch(plan, |_| Flow::Continue)
+    }
+
+    /// Runs a plan, summarises it and tells how far it is. Batches that nobody sees need not be made.
+    ///
+    /// # Errors
+    /// As [`Engine::stream`].
+    pub fn watch(&self, plan: &Plan, mut tell: impl FnMut(Progress) -> Flow) -> Result<Outcome, Error> {
+        self.stream(&plan.unseen(), |event| match event {
+            Event::Progress(progress) => tell(*progress),
+            _ => Flow::Continue,
+        })
     }
 
     /// Runs a plan, summarises it and keeps every batch.
@@ -197,11 +211,10 @@ impl Engine {
     pub fn stream(&self, plan: &Plan, mut receive: impl FnMut(&Event) -> Flow) -> Result<Outcome, Error> {
         let mut summary = Summary::new(plan);
         let mut timing = Timing::default();
-        let mut take = |event: Event| {
-            if let Event::Batch(batch) = &event {
-                summary.add(batch);
-            }
-            receive(&event)
+        let mut take = |given: &mut [Delivered]| {
+            summary.take(given);
+            let stops = given.iter().filter_map(|given| given.event.as_ref()).any(|event| receive(event) == Flow::Stop);
+            if stops { Flow::Stop } else { Flow::Continue }
         };
         match plan.quota().is_none() {
             true => self.backend.descend(plan, &mut timing, &mut take)?,

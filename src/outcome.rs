@@ -9,6 +9,12 @@ pub enum Column {
     F64(Vec<f64>),
 }
 
+impl Default for Column {
+    fn default() -> Column {
+        Column::F32(Vec::new())
+    }
+}
+
 impl Column {
     /// How many.
     pub fn len(&self) -> usize {
@@ -93,7 +99,7 @@ impl Status {
 }
 
 /// Finished restarts of one configuration, numbered without a gap; every column has one entry a restart.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     /// Which configuration.
     pub configuration: usize,
@@ -103,7 +109,7 @@ pub struct Batch {
     pub dim: usize,
     /// Final values.
     pub value: Column,
-    /// Final Euclidean gradient norms.
+    /// Final Euclidean gradient norms; empty without [`Plan::points`](crate::Plan::points).
     pub gradient_norm: Column,
     /// Steps taken.
     pub steps: Vec<u32>,

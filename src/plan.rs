@@ -106,6 +106,8 @@ pub struct Plan {
     programs: Vec<Program>,
     sampler: Arc<Sampler>,
     evaluation: Arc<Evaluation>,
+    /// Whether nobody sees its batches.
+    unseen: bool,
 }
 
 /// Configurations that share a kernel.
@@ -192,7 +194,7 @@ impl PlanBuilder {
         self
     }
 
-    /// Whether final points and start values are given out (default yes). Without them only values are read back, and
+    /// Whether final points, gradient norms and start values are given out (default yes). Without them only values are read back, and
     /// [`Best::x`](crate::Best) is empty: for timing, and for distributions of values.
     pub fn points(mut self, points: bool) -> Self {
         self.points = points;
@@ -322,6 +324,7 @@ impl PlanBuilder {
             sampler: Arc::new(sampler),
             evaluation: Arc::new(evaluation),
             builder: self,
+            unseen: false,
         })
     }
 }
@@ -548,6 +551,17 @@ impl Plan {
         plan.builder.quota = Quota::default();
         plan.builder.chunk = plan.builder.chunk.or(chunk);
         Some(plan)
+    }
+
+    /// The same, of whose batches nobody sees any. A quota is met by what is in them.
+    pub(crate) fn unseen(&self) -> Plan {
+        let unseen = self.builder.quota.is_none();
+        Plan { unseen, ..self.clone() }
+    }
+
+    /// Whether batches may be kept back.
+    pub(crate) fn is_unseen(&self) -> bool {
+        self.unseen
     }
 
     /// Some neighbouring restarts of this plan, in another precision: the same starts and draws.

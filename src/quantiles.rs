@@ -8,6 +8,8 @@ use crate::outcome::Quantiles;
 
 /// How many values are kept as they are.
 pub(crate) const EXACT: usize = 1 << 22;
+/// Values of a piece that takes no others.
+const SHORT: usize = 1 << 12;
 /// Bits of a height's mantissa that tell buckets apart.
 const MANTISSA: u32 = 10;
 /// What is left of a double's bits.
@@ -16,7 +18,7 @@ const SHIFT: u32 = 52 - MANTISSA;
 const BUCKETS: usize = 1 << (12 + MANTISSA);
 
 /// A number of either precision.
-pub(crate) trait Real: Copy + Into<f64> + 'static {
+pub(crate) trait Real: Copy + Default + Into<f64> + Send + Sync + 'static {
     /// The total order.
     fn order(a: &Self, b: &Self) -> std::cmp::Ordering;
 }
@@ -36,8 +38,41 @@ impl Real for f64 {
 /// Finite values, as they are or counted.
 #[derive(Debug)]
 pub(crate) enum Values<T> {
-    Exact(Vec<T>),
+    Exact(Pieces<T>),
     Counted(Counts),
+}
+
+/// Values in the order in which they came, in pieces that need not be copied when they come.
+#[derive(Debug)]
+pub(crate) struct Pieces<T> {
+    all: Vec<Vec<T>>,
+    len: usize,
+}
+
+impl<T: Real> Pieces<T> {
+    fn new() -> Pieces<T> {
+        Pieces { all: Vec::new(), len: 0 }
+    }
+
+    fn push(&mut self, piece: Vec<T>) {
+        self.len += piece.len();
+        match self.all.last_mut() {
+            Some(last) if last.len() + piece.len() <= SHORT => last.extend_from_slice(&piece),
+            _ => self.all.push(piece),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = T> {
+        self.all.iter().flatten().copied()
+    }
+
+    /// All of them in one.
+    fn whole(&mut self) -> &mut Vec<T> {
+        if self.all.len() != 1 {
+            self.all = vec![self.all.concat()];
+        }
+        &mut self.all[0]
+    }
 }
 
 /// Counts of heights above `low` by their leading bits.
@@ -51,31 +86,31 @@ pub(crate) struct Counts {
 
 impl<T: Real> Values<T> {
     pub(crate) fn new() -> Values<T> {
-        Values::Exact(Vec::new())
+        Values::Exact(Pieces::new())
     }
 
     pub(crate) fn len(&self) -> u64 {
         match self {
-            Values::Exact(all) => all.len() as u64,
+            Values::Exact(all) => all.len as u64,
             Values::Counted(counts) => counts.total,
         }
     }
 
     /// Adds finite values.
-    pub(crate) fn extend(&mut self, mut new: &[T]) {
+    pub(crate) fn push(&mut self, mut new: Vec<T>) {
         if let Values::Exact(all) = self {
-            let room = new.len().min(EXACT - all.len());
-            all.extend_from_slice(&new[..room]);
-            new = &new[room..];
-            if new.is_empty() {
+            let behind = new.split_off(new.len().min(EXACT - all.len));
+            all.push(new);
+            if behind.is_empty() {
                 return;
             }
-            let mut counts = Counts::above(all);
-            counts.extend(all);
+            let mut counts = Counts::above(all.iter());
+            all.all.iter().for_each(|piece| counts.extend(piece));
             *self = Values::Counted(counts);
+            new = behind;
         }
         if let Values::Counted(counts) = self {
-            counts.extend(new);
+            counts.extend(&new);
         }
     }
 
@@ -89,7 +124,8 @@ impl<T: Real> Values<T> {
         }
         let position = |share: f64| share * (total - 1) as f64;
         let [q05, q25, q50, q75, q95] = match self {
-            Values::Exact(all) => {
+            Values::Exact(pieces) => {
+                let all = pieces.whole();
                 let mut sorted = 0;
                 SHARES.map(|share| {
                     let (low, part) = (position(share).floor() as usize, position(share).fract());
@@ -121,7 +157,7 @@ impl<T: Real> Values<T> {
             }
         };
         match self {
-            Values::Exact(all) => all.iter().for_each(|&value| count(value.into(), 1)),
+            Values::Exact(all) => all.iter().for_each(|value| count(value.into(), 1)),
             Values::Counted(counts) => {
                 let filled = counts.counts.iter().enumerate().filter(|(_, times)| **times > 0);
                 filled.for_each(|(at, &times)| count(counts.low + edge(at).max(-f64::MAX), times));
@@ -131,10 +167,27 @@ impl<T: Real> Values<T> {
     }
 }
 
+/// The finite ones among values, of which there are so many.
+pub(crate) fn finite_of<T: Real>(values: &[T], count: usize) -> Vec<T> {
+    if count == values.len() {
+        return values.to_vec();
+    }
+    let mut out = vec![T::default(); count];
+    let mut next = 0;
+    for &value in values {
+        // What is not finite is overwritten by the next that is, or falls behind the last place.
+        if let Some(place) = out.get_mut(next) {
+            *place = value;
+        }
+        next += usize::from(value.into().abs() <= f64::MAX);
+    }
+    out
+}
+
 impl Counts {
     /// Empty ones of heights above the lowest of these.
-    fn above<T: Real>(values: &[T]) -> Counts {
-        let low = values.iter().fold(f64::INFINITY, |low, &v| low.min(v.into()));
+    fn above<T: Real>(values: impl Iterator<Item = T>) -> Counts {
+        let low = values.fold(f64::INFINITY, |low, v| low.min(v.into()));
         Counts { low, total: 0, counts: vec![0; BUCKETS] }
     }
 
@@ -185,8 +238,9 @@ mod tests {
 
     #[test]
     fn histograms_of_counted_values_are_those_of_exact_ones_but_for_buckets() {
-        let mut exact = Values::Exact(spread(50_000).collect());
-        let mut counts = Counts::above(&spread(10).collect::<Vec<f64>>());
+        let mut exact = Values::new();
+        exact.push(spread(50_000).collect());
+        let mut counts = Counts::above(spread(10));
         counts.extend(&spread(50_000).collect::<Vec<f64>>());
         let edges = [f64::NEG_INFINITY, 0.0, 0.2, 0.5, 0.9, 2.0];
         let (exactly, roughly) = (exact.histogram(&edges), Values::<f64>::Counted(counts).histogram(&edges));
@@ -194,7 +248,7 @@ mod tests {
         for (a, b) in exactly.iter().zip(&roughly) {
             assert!(a.abs_diff(*b) < 100, "{exactly:?} {roughly:?}");
         }
-        exact.extend(&[3.0, -1.0]);
+        exact.push(vec![3.0, -1.0]);
         assert_eq!(
             (exact.histogram(&edges)[0], exact.histogram(&[2.0, 3.0]), exact.histogram(&[])),
             (1, vec![0], vec![])
@@ -208,7 +262,7 @@ mod tests {
 
     fn of<T: Real>(values: &[T], piece: usize) -> Quantiles {
         let mut all = Values::new();
-        values.chunks(piece).for_each(|piece| all.extend(piece));
+        values.chunks(piece).for_each(|piece| all.push(piece.to_vec()));
         assert_eq!(all.len(), values.len() as u64);
         let ends = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), &v| {
             let v: f64 = v.into();

@@ -18,7 +18,7 @@
 //! # Ok::<(), catchment::Error>(())
 //! ```
 
-use crate::engine::Backend;
+use crate::engine::{Backend, Receive};
 use crate::error::Error;
 use crate::outcome::{Batch, Event, Flow, Progress, Status, Timing};
 use crate::plan::Plan;
@@ -100,16 +100,18 @@ impl Prefix {
         self.quota.is_met(self.found, self.steps)
     }
 
-    /// Counts the restarts of a batch up to the one that meets the quota, and cuts off those behind.
-    fn take(&mut self, batch: &mut Batch) {
+    /// Counts the restarts of a batch up to the one that meets the quota, and cuts off those behind; says whether there are any.
+    fn take(&mut self, batch: &mut Batch) -> bool {
         let mut kept = 0;
         while kept < batch.len() && !self.is_met() {
             self.found += u64::from(self.goal.holds(batch, kept));
             self.steps += u64::from(batch.steps[kept]);
             kept += 1;
         }
+        let cut = kept < batch.len();
         batch.truncate(kept);
         self.end = batch.first + kept as u64;
+        cut
     }
 }
 
@@ -118,7 +120,7 @@ pub(crate) fn descend(
     backend: &dyn Backend,
     plan: &Plan,
     timing: &mut Timing,
-    receive: &mut dyn FnMut(Event) -> Flow,
+    receive: &mut Receive<'_>,
 ) -> Result<(), Error> {
     let quota = plan.quota();
     let chunk = (backend.device().kind == "gpu").then(|| quota.chunk(plan.steps()));
@@ -129,33 +131,45 @@ pub(crate) fn descend(
         let mut prefix = Prefix { quota, goal: Goal::of(plan), found: 0, steps: 0, end: plan.first() };
         let (begun, spent) = (Instant::now(), *timing);
         let mut stopped = false;
-        let came = backend.descend(&alone, timing, &mut |event| {
-            let (event, last) = match event {
-                Event::Batch(_) | Event::Progress(_) if prefix.is_met() => return Flow::Stop,
-                Event::Batch(mut batch) => {
-                    batch.configuration = number;
-                    prefix.take(&mut batch);
-                    // A batch's trace follows it.
-                    let traced = !plan.trace().steps.is_empty() && batch.first - plan.first() < plan.trace().restarts;
-                    (Event::Batch(batch), prefix.is_met() && !traced)
-                }
-                Event::Trace(mut trace) => {
-                    trace.configuration = number;
-                    trace.keep_below(prefix.end);
-                    if trace.restarts.is_empty() {
-                        return Flow::Continue;
+        let came = backend.descend(&alone, timing, &mut |all| {
+            for given in all {
+                let mut last = false;
+                match &mut given.event {
+                    None => {}
+                    Some(Event::Batch(_) | Event::Progress(_)) if prefix.is_met() => return Flow::Stop,
+                    Some(Event::Batch(batch)) => {
+                        batch.configuration = number;
+                        let cut = prefix.take(batch);
+                        given.seen = given.seen.take().filter(|_| !cut).map(|seen| seen.of_configuration(number));
+                        // A batch's trace follows it.
+                        let traced =
+                            !plan.trace().steps.is_empty() && batch.first - plan.first() < plan.trace().restarts;
+                        last = prefix.is_met() && !traced;
                     }
-                    (Event::Trace(trace), false)
+                    Some(Event::Trace(trace)) => {
+                        trace.configuration = number;
+                        trace.keep_below(prefix.end);
+                        if trace.restarts.is_empty() {
+                            continue;
+                        }
+                    }
+                    Some(Event::Progress(progress)) => {
+                        let share = quota.share(prefix.found, prefix.steps);
+                        let whole = if share > 0.0 {
+                            (prefix.steps as f64 / share).min(progress.total)
+                        } else {
+                            progress.total
+                        };
+                        let done = before + progress.done.min(whole);
+                        *progress = Progress { done, total: before + left * whole };
+                    }
                 }
-                Event::Progress(Progress { done, total }) => {
-                    let share = quota.share(prefix.found, prefix.steps);
-                    let whole = if share > 0.0 { (prefix.steps as f64 / share).min(total) } else { total };
-                    let done = before + done.min(whole);
-                    (Event::Progress(Progress { done, total: before + left * whole }), false)
+                stopped = receive(std::slice::from_mut(given)) == Flow::Stop;
+                if stopped || last {
+                    return Flow::Stop;
                 }
-            };
-            stopped = receive(event) == Flow::Stop;
-            if stopped || last { Flow::Stop } else { Flow::Continue }
+            }
+            Flow::Continue
         });
         match came {
             // The engine was told to stop because all is done.

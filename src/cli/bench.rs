@@ -172,10 +172,8 @@ impl BenchArgs {
         let repeats = self.repeats.0.clamp(1, 1000);
         let bar = terminal.progress(plan.restarts() as f64 * plan.steps() as f64 * (repeats + 1) as f64);
         let once = |already: u64| {
-            engine.stream(plan, |event| {
-                if let catchment::Event::Progress(progress) = event {
-                    bar.set_position((progress.total * already as f64 + progress.done) as u64);
-                }
+            engine.watch(plan, |progress| {
+                bar.set_position((progress.total * already as f64 + progress.done) as u64);
                 if interrupt::asked() { Flow::Stop } else { Flow::Continue }
             })
         };

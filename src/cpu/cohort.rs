@@ -250,7 +250,7 @@ fn finish<F: Lane>(
         first: id,
         dim: cohort.layout.dim,
         value: F::column(value),
-        gradient_norm: F::column(norm),
+        gradient_norm: F::column(if plan.points() { norm } else { Vec::new() }),
         steps: ends.steps,
         status,
         start_value: F::column(start_value),

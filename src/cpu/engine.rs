@@ -6,14 +6,15 @@ use super::lane::{CHUNK, Lane, Width};
 use super::program::{Program as Compiled, Runner, program};
 use super::run::TableRows;
 use super::tile::{Line, Task, TileLayout, Work, lines};
-use crate::engine::{Backend, Evaluated};
+use crate::engine::{Backend, Evaluated, Receive};
 use crate::error::Error;
 use crate::fit::{BatchedFit, BatchedOutcome};
 use crate::graph::Graph;
 use crate::kernel::{Kernel, Outputs, lower_nest, lower_straight};
-use crate::outcome::{Batch, DeviceInfo, Event, Flow, Progress, Timing, TraceBatch};
+use crate::outcome::{DeviceInfo, Event, Flow, Progress, Timing, TraceBatch};
 use crate::plan::{Plan, Precision, Program};
 use crate::random::RowDraws;
+use crate::summary::Delivered;
 use crate::surface::Surface;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -98,7 +99,7 @@ impl Backend for CpuEngine {
         }
     }
 
-    fn descend(&self, plan: &Plan, timing: &mut Timing, receive: &mut dyn FnMut(Event) -> Flow) -> Result<(), Error> {
+    fn descend(&self, plan: &Plan, timing: &mut Timing, receive: &mut Receive<'_>) -> Result<(), Error> {
         match plan.precision() {
             Precision::F32 => self.descend_in::<f32>(plan, timing, receive),
             Precision::F64 => self.descend_in::<f64>(plan, timing, receive),
@@ -162,15 +163,15 @@ pub(super) struct HostTable<F> {
 /// What a thread sends: cohorts that follow each other, so that few messages wake the thread that gathers.
 struct Finished {
     index: u64,
-    cohorts: Vec<(Batch, Vec<TraceBatch>)>,
+    cohorts: Vec<(Delivered, Vec<TraceBatch>)>,
 }
 
 impl Finished {
     /// Gives everything out, in order.
-    fn give(self, tell: &mut impl FnMut(Event)) {
+    fn give(self, tell: &mut impl FnMut(Delivered)) {
         for (batch, traces) in self.cohorts {
-            tell(Event::Batch(batch));
-            traces.into_iter().for_each(|trace| tell(Event::Trace(trace)));
+            tell(batch);
+            traces.into_iter().for_each(|trace| tell(Event::Trace(trace).into()));
         }
     }
 }
@@ -277,12 +278,7 @@ impl CpuEngine {
         })
     }
 
-    fn descend_in<F: Lane>(
-        &self,
-        plan: &Plan,
-        timing: &mut Timing,
-        receive: &mut dyn FnMut(Event) -> Flow,
-    ) -> Result<(), Error> {
+    fn descend_in<F: Lane>(&self, plan: &Plan, timing: &mut Timing, receive: &mut Receive<'_>) -> Result<(), Error> {
         let (done, stop) = (AtomicU64::new(0), AtomicBool::new(false));
         let values = table_values::<F>(plan.surface());
         let data = table_rows(plan.surface(), &values, plan.row_draws());
@@ -315,7 +311,7 @@ impl CpuEngine {
         job: &Job<'_, F>,
         number: usize,
         host: &HostTable<F>,
-        receive: &mut dyn FnMut(Event) -> Flow,
+        receive: &mut Receive<'_>,
     ) -> Result<(), Error> {
         let plan = job.plan;
         let threads = self.pool_size() as u64;
@@ -334,13 +330,14 @@ impl CpuEngine {
             let firsts = (index * size..end).step_by(cohort as usize);
             let descents = firsts.map(|first| {
                 let count = cohort.min(end - first) as usize;
-                descend(job, space, number, host, first, count)
+                let (batch, traces) = descend(job, space, number, host, first, count)?;
+                Some((Delivered::batch(plan, batch), traces))
             });
             descents.collect::<Option<Vec<_>>>().map(|cohorts| Finished { index, cohorts })
         };
         let mut stopped = false;
-        let mut tell = |event: Event| {
-            if !stopped && receive(event) == Flow::Stop {
+        let mut tell = |mut event: Delivered| {
+            if !stopped && receive(std::slice::from_mut(&mut event)) == Flow::Stop {
                 job.stop.store(true, Ordering::Relaxed);
                 given.advance(u64::MAX);
                 stopped = true;
@@ -348,7 +345,7 @@ impl CpuEngine {
         };
         let progress = || {
             let done = job.done.load(Ordering::Relaxed) as f64;
-            Event::Progress(Progress { done, total })
+            Delivered::from(Event::Progress(Progress { done, total }))
         };
         let work = plan.restarts() as f64 * plan.steps() as f64 * f64::from(plan.surface().dim()) * job.weight as f64;
         if work <= SMALL {

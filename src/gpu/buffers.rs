@@ -1,6 +1,7 @@
 //! A launch's buffers, and the parameters that a shader reads. Twin: shaders/common.wgsl.
 
 use super::device::Gpu;
+use super::submission::{PARAMS_BYTES, Range, copy};
 use crate::error::{DeviceProblem, Error};
 use std::cell::RefCell;
 use std::sync::mpsc;
@@ -124,7 +125,7 @@ impl Buffers {
         };
         let both = Usage::STORAGE | Usage::COPY_SRC;
         let buffers = Buffers {
-            params: make("params", size_of::<Params>() as u64 / 4, Usage::UNIFORM),
+            params: make("params", PARAMS_BYTES / 4, Usage::UNIFORM),
             xs: make("xs", sizes.xs, both),
             states: make("states", sizes.states, both),
             status: make("status", sizes.status, both),
@@ -133,7 +134,7 @@ impl Buffers {
             queue: make("queue", sizes.queue, both),
             host: make("host", sizes.host, Usage::STORAGE),
             counters: make("counters", 3, Usage::MAP_READ),
-            staging: RefCell::default(),
+            staging: Staging::default(),
         };
         if let Some(error) = pollster::block_on(scope.pop()) {
             return Err(gpu.error(DeviceProblem::Refused(error.to_string())));
@@ -155,25 +156,26 @@ impl Buffers {
             &self.host,
             tables,
         ];
-        let entries: Vec<wgpu::BindGroupEntry<'_>> = all
-            .iter()
-            .enumerate()
-            .map(|(binding, buffer)| wgpu::BindGroupEntry {
-                binding: binding as u32,
-                resource: buffer.as_entire_binding(),
-            })
-            .collect();
+        let mut entries = Vec::with_capacity(all.len());
+        for (binding, buffer) in (0..).zip(all) {
+            // Each dispatch of a submission has parameters of its own.
+            let size = if binding == 0 { std::num::NonZero::new(size_of::<Params>() as u64) } else { None };
+            let part = wgpu::BufferBinding { buffer, offset: 0, size };
+            entries.push(wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(part) });
+        }
         gpu.device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries })
     }
 }
 
-/// The one layout that all modules of a descent share: binding 0 uniform, 1 to 6 written, 7 and 8 read.
+/// The one layout that all modules of a descent share: binding 0 uniform, wherever a dispatch has its parameters, 1 to 6
+/// written, 7 and 8 read.
 pub(super) fn layout(gpu: &Gpu) -> wgpu::BindGroupLayout {
-    layout_of(gpu, "catchment", 6, 9)
+    layout_of(gpu, "catchment", true, 6, 9)
 }
 
-/// A layout of `count` bindings: 0 uniform, then those that are written up to number `written`, then those that are read.
-pub(super) fn layout_of(gpu: &Gpu, label: &str, written: u32, count: u32) -> wgpu::BindGroupLayout {
+/// A layout of `count` bindings: 0 uniform, at an offset that the dispatch gives where it `moves`, then those that are written
+/// up to number `written`, then those that are read.
+pub(super) fn layout_of(gpu: &Gpu, label: &str, moves: bool, written: u32, count: u32) -> wgpu::BindGroupLayout {
     let entry = |binding: u32| {
         let ty = match binding {
             0 => wgpu::BufferBindingType::Uniform,
@@ -182,7 +184,7 @@ pub(super) fn layout_of(gpu: &Gpu, label: &str, written: u32, count: u32) -> wgp
         wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: moves && binding == 0, min_binding_size: None },
             count: None,
         }
     };
@@ -208,56 +210,46 @@ pub(super) fn filled(gpu: &Gpu, label: &str, words: &[f32]) -> wgpu::Buffer {
 /// Reads ranges of buffers back, each as words. `wait` is asked again and again until it says that the work is done.
 pub(super) fn read(
     gpu: &Gpu,
-    ranges: &[(&wgpu::Buffer, u64, u64)],
+    ranges: &[Range<'_>],
     wait: &mut dyn FnMut(wgpu::SubmissionIndex) -> Result<(), Error>,
 ) -> Result<Vec<Vec<u32>>, Error> {
-    read_with(gpu, None, ranges, wait, |parts| parts.iter().map(|words| words.to_vec()).collect())
+    let room = room(gpu, ranges);
+    let mut encoder = gpu.device.create_command_encoder(&Default::default());
+    copy(&mut encoder, ranges, &room);
+    wait(gpu.queue.submit([encoder.finish()]))?;
+    mapped(gpu, &room, |words| parts(words, ranges).into_iter().map(<[u32]>::to_vec).collect())
+}
+
+/// Room on the host for ranges of buffers.
+fn room(gpu: &Gpu, ranges: &[Range<'_>]) -> wgpu::Buffer {
+    gpu.device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some("read-back"),
+        size: 4 * ranges.iter().map(|r| r.2).sum::<u64>().max(1),
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    })
 }
 
 /// Room on the host that is kept from one read-back to the next.
-pub(super) type Staging = RefCell<Option<wgpu::Buffer>>;
+#[derive(Debug, Default)]
+pub(super) struct Staging(RefCell<Option<wgpu::Buffer>>);
 
-/// The same, handing the words to `take` where they lie.
-pub(super) fn read_with<T>(
-    gpu: &Gpu,
-    staging: Option<&Staging>,
-    ranges: &[(&wgpu::Buffer, u64, u64)],
-    wait: &mut dyn FnMut(wgpu::SubmissionIndex) -> Result<(), Error>,
-    take: impl FnOnce(&[&[u32]]) -> T,
-) -> Result<T, Error> {
-    let total: u64 = ranges.iter().map(|r| r.2).sum();
-    let kept = staging.and_then(|s| s.borrow().clone()).filter(|b| b.size() >= 4 * total);
-    let room = kept.unwrap_or_else(|| {
-        gpu.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("read-back"),
-            size: 4 * total.max(1),
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        })
-    });
-    if let Some(staging) = staging {
-        *staging.borrow_mut() = Some(room.clone());
-    }
-    let mut encoder = gpu.device.create_command_encoder(&Default::default());
-    let mut at = 0;
-    for &(buffer, first, count) in ranges {
-        if count > 0 {
-            encoder.copy_buffer_to_buffer(buffer, 4 * first, &room, 4 * at, 4 * count);
+impl Staging {
+    /// Room for these ranges.
+    pub(super) fn room(&self, gpu: &Gpu, ranges: &[Range<'_>]) -> wgpu::Buffer {
+        let bytes = 4 * ranges.iter().map(|r| r.2).sum::<u64>();
+        let mut kept = self.0.borrow_mut();
+        match &*kept {
+            Some(room) if room.size() >= bytes => room.clone(),
+            _ => kept.insert(room(gpu, ranges)).clone(),
         }
-        at += count;
     }
-    let submission = gpu.queue.submit([encoder.finish()]);
-    wait(submission)?;
-    mapped(gpu, &room, |words| {
-        let mut rest = words;
-        let mut part = |&(_, _, count): &(&wgpu::Buffer, u64, u64)| {
-            let (now, behind) = rest.split_at(count as usize);
-            rest = behind;
-            now
-        };
-        let parts: Vec<&[u32]> = ranges.iter().map(&mut part).collect();
-        take(&parts)
-    })
+}
+
+/// Words that were copied one behind the other, range by range.
+pub(super) fn parts<'w>(mut words: &'w [u32], ranges: &[Range<'_>]) -> Vec<&'w [u32]> {
+    let part = |&(_, _, count): &Range<'_>| words.split_off(..count as usize).unwrap_or_default();
+    ranges.iter().map(part).collect()
 }
 
 /// Reads a buffer that the host can map, once the work that writes it is done.

@@ -4,7 +4,7 @@ use super::buffers::Packing;
 use super::library::{DESCEND, SPREAD, filled, with_library};
 use super::print::{Alarm, Layout, Printer, fresh};
 use super::registers::Registers;
-use super::shader::{REGIONS, Shader, entries, lower, tables};
+use super::shader::{REGIONS, Shader, entries, looped, straight, tables};
 use super::spread::{Home, Spread, lower_spread};
 use super::spread_descent::{commit, enter, extra_rows, leave};
 use super::spread_print::{declarations, joins};
@@ -85,20 +85,21 @@ fn lowered(plan: &Plan, program: &Program, target: &Target, small: bool) -> Resu
     let (step, surface) = (&*program.step, plan.surface());
     let (dim, states) = (surface.dim(), step.states as u32);
     let held = (1 + states) * dim;
-    if let Some((kernel, spread)) = lower_spread(&step.graph, &step.outputs(), surface, target, states) {
+    let (graph, outputs) = (&step.graph, step.outputs());
+    let spread = lower_spread(graph, &outputs, surface, target, states);
+    let straight = straight(graph, &outputs, surface, target, held, small, target.straight_limit);
+    if let Some(kernel) = straight.filter(|kernel| target.fits(kernel, held, spread.is_some())) {
+        return Ok(Lowered { kernel, spread: None, layout: Layout::Straight, packing: Packing::widest(dim) });
+    }
+    if let Some((kernel, spread)) = spread {
         // A restart's lanes read neighbouring words.
         let packing = Packing::whole(dim);
         return Ok(Lowered { kernel, spread: Some(spread), layout: Layout::Spread, packing });
     }
-    let (kernel, straight) = lower(&step.graph, &step.outputs(), surface, target, held, small, target.straight_limit)?;
+    let kernel = looped(graph, &outputs, surface)?;
     let arrays = [2 * dim].into_iter().chain((0..states).map(|_| dim)).chain(kernel.scratch.iter().copied());
-    let (layout, packing) = if straight && target.straight(dim, held) {
-        (Layout::Straight, Packing::widest(dim))
-    } else if target.private.holds(arrays) {
-        (Layout::Loops, Packing::NONE)
-    } else {
-        (Layout::Storage, Packing::NONE)
-    };
+    let (layout, packing) =
+        if target.private.holds(arrays) { (Layout::Loops, Packing::NONE) } else { (Layout::Storage, Packing::NONE) };
     Ok(Lowered { kernel, spread: None, layout, packing })
 }
 
@@ -364,7 +365,10 @@ impl Restart<'_> {
                 let _ = writeln!(text, "before{t} = select(before{t}, {value}, running{t});");
             }
         } else {
-            self.leave_beyond(&mut text);
+            if small {
+                // Before all else: whatever a step made of an angle that it does not know means nothing.
+                text.push_str("if (widest > M_SMALL_ANGLE_BITS) {\n    code = BEYOND;\n    break;\n}\n");
+            }
             let _ = writeln!(text, "if ({worst_gradient} >= INFINITE) {{\n    code = NONFINITE;\n    break;\n}}");
             if self.tested() {
                 let _ = writeln!(text, "code = {reason};\nif (code != RUNNING) {{\n    break;\n}}");
@@ -379,27 +383,36 @@ impl Restart<'_> {
     }
 
     /// The same with an alarm in the place of the tests for blow-ups.
+    ///
+    /// A restart that stops keeps the point before the step, but nobody asks for its states: they are replaced before the alarm is
+    /// looked at, so that old and new ones need not be held together. One that is left for the module of the rest keeps its states.
     fn alarmed(&self, mut text: String, alarm: &Alarm, scalars: Vec<String>) -> String {
         let mut names = scalars.into_iter();
         let mut next = |wanted: bool| if wanted { names.next() } else { None };
         let (value, norm) = (next(self.step.value.is_some()), next(self.step.gradient_norm.is_some()));
-        let Alarm { sum, exact, worst_x, worst_gradient } = alarm;
-        let gone =
-            if self.tested() { "gone = true;".to_owned() } else { "code = DIVERGED;\n        break;".to_owned() };
-        if self.angles == Angles::Small {
-            text.insert_str(0, "var widest = 0u;\n");
+        let Alarm { before, sum, exact, worst_x, nonfinite } = alarm;
+        // Whatever a step made of an angle that it does not know means nothing, so this comes before all else.
+        let leaves = if self.angles == Angles::Small {
+            "if (bitcast<u32>(widest) > M_SMALL_ANGLE_BITS) {\n    code = BEYOND;\n    break;\n}\n"
+        } else {
+            ""
+        };
+        text.push_str(before);
+        let states = self.step.states as u32;
+        if states > 0 {
+            text.push_str(leaves);
         }
-        self.leave_beyond(&mut text);
+        self.take(&mut text, (0..states).map(|k| (format!("s{k}_"), Array::State(k))));
+        let mut rings = if states > 0 { String::new() } else { leaves.to_owned() };
+        let _ = writeln!(rings, "{exact}if ({nonfinite}) {{\n    code = NONFINITE;\n    break;\n}}");
+        let gone = if self.tested() { "gone = true;" } else { "code = DIVERGED;\n    break;" };
+        let _ = writeln!(rings, "if ({worst_x} > GONE) {{\n    {gone}\n}}");
         if self.tested() {
             text.push_str("var gone = false;\n");
         }
         let _ = writeln!(text, "if (bitcast<u32>({sum}) > GONE) {{");
-        exact.lines().for_each(|line| text += &format!("    {line}\n"));
-        let _ = writeln!(
-            text,
-            "    if ({worst_gradient} >= INFINITE) {{\n        code = NONFINITE;\n        break;\n    }}"
-        );
-        let _ = writeln!(text, "    if ({worst_x} > GONE) {{\n        {gone}\n    }}\n}}");
+        rings.lines().for_each(|line| text += &format!("    {line}\n"));
+        text.push_str("}\n");
         if self.tested() {
             let (value, norm) = (value.as_deref().unwrap_or("0.0"), norm.as_deref().unwrap_or("1.0"));
             let _ = writeln!(text, "code = reason({value}, {norm}, before, taken > 0u);");
@@ -409,14 +422,22 @@ impl Restart<'_> {
             }
             text.push_str("if (gone) {\n    code = DIVERGED;\n    break;\n}\n");
         }
-        self.commit(&mut text);
+        self.take(&mut text, [("x".to_owned(), Array::Next)]);
+        text.push_str("taken += 1u;\n");
         text
     }
 
-    /// Before all else: whatever a step made of an angle that it does not know means nothing.
-    fn leave_beyond(&self, text: &mut String) {
-        if self.angles == Angles::Small {
-            text.push_str("if (widest > M_SMALL_ANGLE_BITS) {\n    code = BEYOND;\n    break;\n}\n");
+    /// Makes what a step has made of these arrays, whose elements' names begin so, the current one.
+    fn take(&self, text: &mut String, arrays: impl IntoIterator<Item = (String, Array)>) {
+        let t = &self.tail;
+        for (name, array) in arrays {
+            for i in 0..self.dim as i32 {
+                let new = fresh(array, i, t);
+                let _ = match self.freezes {
+                    true => writeln!(text, "{name}{i}{t} = select({name}{i}{t}, {new}, running{t});"),
+                    false => writeln!(text, "{name}{i}{t} = {new};"),
+                };
+            }
         }
     }
 
@@ -424,20 +445,8 @@ impl Restart<'_> {
     fn commit(&self, text: &mut String) {
         let t = &self.tail;
         if self.layout == Layout::Straight {
-            let mut take = |name: String, new: String| {
-                let _ = match self.freezes {
-                    true => writeln!(text, "{name} = select({name}, {new}, running{t});"),
-                    false => writeln!(text, "{name} = {new};"),
-                };
-            };
-            for i in 0..self.dim as i32 {
-                take(format!("x{i}{t}"), fresh(Array::Next, i, t));
-            }
-            for k in 0..self.step.states as u32 {
-                for i in 0..self.dim as i32 {
-                    take(format!("s{k}_{i}{t}"), fresh(Array::State(k), i, t));
-                }
-            }
+            let states = (0..self.step.states as u32).map(|k| (format!("s{k}_"), Array::State(k)));
+            self.take(text, [("x".to_owned(), Array::Next)].into_iter().chain(states));
         } else if let Some(spread) = self.spread {
             text.push_str(&commit(spread));
         } else {

@@ -5,15 +5,17 @@ use super::cache::PipelineCache;
 use super::crowd::Crowd;
 use super::descent::{descent, remainder};
 use super::device::Gpu;
+use super::harvest::results;
 use super::library::hidden;
 use super::pace::{Learned, Pace};
 use super::shader::{REGIONS, START_REGION, Shader, TRACE_REGION, beginning, compaction, entries, evaluation};
+use super::submission::{Range, Submission};
 use super::target::Target;
-use crate::engine::{Backend, Evaluated};
+use crate::engine::{Backend, Evaluated, Receive};
 use crate::error::{DeviceProblem, Error};
 use crate::fit::{BatchedFit, BatchedOutcome};
 use crate::host::HostRun;
-use crate::outcome::{DeviceInfo, Event, Flow, Progress, Timing};
+use crate::outcome::{Batch, DeviceInfo, Event, Flow, Progress, Timing};
 use crate::plan::{Plan, Precision, Program};
 use crate::random::Starts;
 use crate::step::Evaluation;
@@ -46,7 +48,11 @@ pub(crate) struct GpuEngine {
     modules: RefCell<HashMap<String, Module>>,
     /// The last run's buffers: making them takes longer than a small run.
     buffers: RefCell<Option<(Sizes, Rc<Buffers>)>>,
+    /// Batches that have been given out, whose memory the next ones take.
+    pub(super) spare: RefCell<Vec<Batch>>,
     target: Target,
+    /// What a restart's step is said to take, in place of the time that it takes: for tests.
+    pretended: Option<Duration>,
     /// Restarts dispatched, times steps.
     #[cfg(test)]
     pub(super) dispatched: Cell<u64>,
@@ -94,8 +100,6 @@ struct Group {
     count: usize,
 }
 
-type Receive<'a> = dyn FnMut(Event) -> Flow + 'a;
-
 impl GpuEngine {
     /// The best GPU, a software one only where that is allowed.
     pub(crate) fn best(software: bool) -> Result<GpuEngine, Error> {
@@ -115,6 +119,8 @@ impl GpuEngine {
             epoch: Cell::new(0),
             modules: RefCell::default(),
             buffers: RefCell::default(),
+            spare: RefCell::default(),
+            pretended: None,
             #[cfg(test)]
             dispatched: Cell::new(0),
         }
@@ -133,6 +139,12 @@ impl GpuEngine {
     #[cfg(test)]
     pub(super) fn aiming(self, target: Target) -> GpuEngine {
         GpuEngine { target, ..self }
+    }
+
+    /// The same engine, which takes this for the time of a restart's step.
+    #[cfg(test)]
+    pub(super) fn pretending(self, cost: Duration) -> GpuEngine {
+        GpuEngine { pretended: Some(cost), ..self }
     }
 
     pub(super) fn module(&self, layout: &wgpu::BindGroupLayout, entry: &str, text: &str) -> Result<Module, Error> {
@@ -243,8 +255,9 @@ impl GpuEngine {
         tables: &wgpu::Buffer,
     ) -> Result<wgpu::SubmissionIndex, Error> {
         let buffers = Buffers::new(&self.gpu, Sizes::default())?;
-        let bindings = buffers.bind(&self.gpu, layout, tables);
-        Ok(self.submit(&buffers, module, &bindings, &Params::default(), 1))
+        let mut alone = Submission::new(&self.gpu, &buffers);
+        alone.add(module, &buffers.bind(&self.gpu, layout, tables), &Params::default(), 1);
+        Ok(alone.submit(&[]))
     }
 
     /// The same, and waits for it.
@@ -343,47 +356,6 @@ impl GpuEngine {
         }
     }
 
-    fn submit(
-        &self,
-        buffers: &Buffers,
-        module: &Module,
-        bindings: &wgpu::BindGroup,
-        params: &Params,
-        invocations: u32,
-    ) -> wgpu::SubmissionIndex {
-        self.gpu.queue.write_buffer(&buffers.params, 0, bytemuck::bytes_of(params));
-        self.dispatch(module, bindings, invocations)
-    }
-
-    /// Submits one dispatch of `count` invocations, 64 a workgroup.
-    pub(super) fn dispatch(&self, module: &Module, bindings: &wgpu::BindGroup, count: u32) -> wgpu::SubmissionIndex {
-        self.dispatch_with(module, bindings, count, None)
-    }
-
-    /// The same; then the counters of a queue go to where the host reads them.
-    fn dispatch_with(
-        &self,
-        module: &Module,
-        bindings: &wgpu::BindGroup,
-        count: u32,
-        counted: Option<&Buffers>,
-    ) -> wgpu::SubmissionIndex {
-        let gpu = &self.gpu;
-        let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            pass.set_pipeline(&module.pipeline);
-            pass.set_bind_group(0, bindings, &[]);
-            let groups = count.div_ceil(64);
-            let across = groups.min(gpu.about.limits.workgroups.min(65_535)).max(1);
-            pass.dispatch_workgroups(across, groups.div_ceil(across), 1);
-        }
-        if let Some(Buffers { queue, counters, .. }) = counted {
-            encoder.copy_buffer_to_buffer(queue, 0, counters, 0, 4 * COUNTERS);
-        }
-        gpu.queue.submit([encoder.finish()])
-    }
-
     /// Waits for a submission; in between the receiver may stop the run.
     pub(super) fn wait(&self, submission: wgpu::SubmissionIndex, tell: &mut dyn FnMut() -> Flow) -> Result<(), Error> {
         let begun = Instant::now();
@@ -446,6 +418,16 @@ pub(super) struct Piece {
     /// The first slot.
     pub(super) slot: u64,
     pub(super) count: u64,
+}
+
+impl Piece {
+    /// The same in pieces of at most so many slots.
+    pub(super) fn cut(self, most: u64) -> impl Iterator<Item = Piece> {
+        (0..self.count).step_by(most as usize).map(move |begin| {
+            let (restart, slot) = (self.restart + begin, self.slot + begin);
+            Piece { restart, slot, count: most.min(self.count - begin), ..self }
+        })
+    }
 }
 
 impl Launch {
@@ -545,8 +527,9 @@ impl Backend for GpuEngine {
             let params =
                 Params { count: slots as u32, restarts: u32::MAX, rows: 1, last: 1, epoch, ..Params::default() };
             let mut go_on = || Flow::Continue;
-            let submission = self.submit(&buffers, &module, &bindings, &params, shader.invocations(params.count));
-            self.wait(submission, &mut go_on)?;
+            let mut alone = Submission::new(&self.gpu, &buffers);
+            alone.add(&module, &bindings, &params, shader.invocations(params.count));
+            self.wait(alone.submit(&[]), &mut go_on)?;
             let ranges =
                 [(&buffers.values, 0, words), (&buffers.extra, 0, dim as u64 * words), (&buffers.status, 0, words)];
             let back = read(&self.gpu, &ranges, &mut |s| self.wait(s, &mut go_on))?;
@@ -682,28 +665,30 @@ impl GpuEngine {
         let slot_count = launch.slots as f64;
         let mut params = self.params(plan, launch);
         params.sampled = u32::from(sampled);
-        self.submit(buffers, &compiled.begin, &begin, &params, params.count);
-        let mut taken = 0u64;
-        // Nobody waits for an evaluation: what reads its results comes after it in the queue.
-        let evaluate = |region: u32, last: bool| {
-            let params = Params { region, last: u32::from(last), ..params };
-            let invocations = compiled.evaluator.invocations(params.count);
-            self.submit(buffers, &compiled.evaluate, &bindings, &params, invocations);
+        let mut ahead = Submission::new(gpu, buffers);
+        ahead.add(&compiled.begin, &begin, &params, params.count);
+        let evaluate = |ahead: &mut Submission<'_>, region: u32, last: u32| {
+            let params = Params { region, last, ..params };
+            ahead.add(&compiled.evaluate, &bindings, &params, compiled.evaluator.invocations(params.count));
         };
         if plan.points() {
-            evaluate(START_REGION, false);
+            evaluate(&mut ahead, START_REGION, 0);
         }
         let wanted = &plan.trace().steps;
         let mut traces = Vec::new();
         if wanted.contains(&0) {
-            evaluate(TRACE_REGION, false);
+            evaluate(&mut ahead, TRACE_REGION, 0);
+            ahead.submit(&[]);
             self.record(plan, packing, buffers, &pieces, slots, 0, &mut traces)?;
         }
+        let results = results(plan, packing, buffers, launch);
+        let room = buffers.staging.room(gpu, &results);
         let mut window: Vec<f32> = Vec::new();
         let stopping = plan.stopping();
         let may_stop = stopping.gradient.is_some() || stopping.target.is_some() || stopping.change.is_some();
         let mut crowd = Crowd::new(launch.slots, may_stop);
         let mut before = Counters::default();
+        let (mut taken, mut settled) = (0u64, false);
         // How many restarts run that the first module has left, and how long their dispatches are.
         let (mut beyond, mut rest_pace) = (0u64, None);
         while taken < plan.steps() && crowd.running() > 0 {
@@ -733,16 +718,23 @@ impl GpuEngine {
                 ..params
             };
             let now = Progress { done: base.done + slot_count * taken as f64, ..base };
-            let mut tell = || receive(Event::Progress(now));
+            let mut tell = || receive(&mut [Event::Progress(now).into()]);
             if beyond < crowd.running() {
                 let begun = Instant::now();
-                let invocations = compiled.shader.invocations(params.listed);
-                let counters = self.counted(buffers, &compiled.descend, &bindings, &params, invocations, &mut tell)?;
-                pace.measured(listed, count, begun.elapsed());
+                ahead.add(&compiled.descend, &bindings, &params, compiled.shader.invocations(params.listed));
+                // The last steps' results may come with them. Where a restart turns out to be left, they come again.
+                let last = taken + count == plan.steps() && beyond == 0 && !wanted.contains(&plan.steps());
+                let copies: &[(&[Range<'_>], &wgpu::Buffer)] = if last { &[(&results, &room)] } else { &[] };
+                if last {
+                    evaluate(&mut ahead, 0, 1);
+                }
+                let counters = self.counted(&mut ahead, buffers, copies, &mut tell)?;
+                pace.measured(listed, count, self.elapsed(begun, listed, count));
                 #[cfg(test)]
                 self.dispatched.set(self.dispatched.get() + crowd.listed() * count);
                 beyond += u64::from(counters.beyond - before.beyond);
                 before = counters;
+                settled = last && beyond == 0;
             }
             if beyond > 0 {
                 // Those that were left go on to the end of the same steps, in dispatches of their own length.
@@ -755,47 +747,57 @@ impl GpuEngine {
                     done += more;
                     let begun = Instant::now();
                     let params = Params { steps: done as u32, ..params };
-                    let invocations = rest.shader.invocations(params.listed);
-                    let counters = self.counted(buffers, &rest.descend, &bindings, &params, invocations, &mut tell)?;
-                    pace.measured(listed, more, begun.elapsed());
+                    ahead.add(&rest.descend, &bindings, &params, rest.shader.invocations(params.listed));
+                    let counters = self.counted(&mut ahead, buffers, &[], &mut tell)?;
+                    pace.measured(listed, more, self.elapsed(begun, listed, more));
                     beyond = beyond.saturating_sub(u64::from(counters.ended - before.ended));
                     before = counters;
                 }
             }
             taken += count;
             if crowd.left(launch.slots.saturating_sub(u64::from(before.ended)), count) && taken < plan.steps() {
-                // The same list positions and the dispatch's own parameters, so nothing need wait.
+                // The same list positions and the dispatch's own parameters.
                 let compact = self.module(&compiled.layout, "compact", &compaction())?;
                 gpu.queue.write_buffer(&buffers.queue, 4, bytemuck::bytes_of(&0u32));
-                self.submit(buffers, &compact, &bindings, &params, params.listed);
+                ahead.add(&compact, &bindings, &params, params.listed);
                 crowd.compacted();
             }
-            if receive(Event::Progress(Progress { done: base.done + slot_count * taken as f64, ..base })) == Flow::Stop
-            {
+            let now = Progress { done: base.done + slot_count * taken as f64, ..base };
+            if receive(&mut [Event::Progress(now).into()]) == Flow::Stop {
                 return Err(Error::Cancelled);
             }
             if wanted.contains(&taken) {
-                evaluate(TRACE_REGION, false);
+                evaluate(&mut ahead, TRACE_REGION, 0);
+                ahead.submit(&[]);
                 self.record(plan, packing, buffers, &pieces, slots, taken, &mut traces)?;
             }
         }
-        evaluate(0, true);
+        if !settled {
+            evaluate(&mut ahead, 0, 2);
+            let submission = ahead.submit(&[(&results, &room)]);
+            self.wait(submission, &mut || Flow::Continue)?;
+        }
         progress.done = base.done + slot_count * plan.steps() as f64;
-        self.give_out(plan, packing, buffers, launch, &pieces, traces, receive)
+        self.give_out(plan, packing, &results, &room, launch, &pieces, traces, receive)
     }
 
-    /// Runs a dispatch of descents, and counts.
+    /// How long a dispatch of so many restarts and steps took that began then.
+    fn elapsed(&self, begun: Instant, slots: usize, steps: u64) -> Duration {
+        self.pretended.map_or_else(|| begun.elapsed(), |cost| cost.mul_f64(slots as f64 * steps as f64))
+    }
+
+    /// Submits what there is, with copies for the host behind it, and tells what has been counted.
     fn counted(
         &self,
+        ahead: &mut Submission<'_>,
         buffers: &Buffers,
-        module: &Module,
-        bindings: &wgpu::BindGroup,
-        params: &Params,
-        invocations: u32,
+        copies: &[(&[Range<'_>], &wgpu::Buffer)],
         tell: &mut dyn FnMut() -> Flow,
     ) -> Result<Counters, Error> {
-        self.gpu.queue.write_buffer(&buffers.params, 0, bytemuck::bytes_of(params));
-        let submission = self.dispatch_with(module, bindings, invocations, Some(buffers));
+        let counters: &[Range<'_>] = &[(&buffers.queue, 0, COUNTERS)];
+        let mut all = vec![(counters, &buffers.counters)];
+        all.extend_from_slice(copies);
+        let submission = ahead.submit(&all);
         self.wait(submission, tell)?;
         mapped(&self.gpu, &buffers.counters, |words| match words {
             &[ended, _, beyond, ..] => Counters { ended, beyond },

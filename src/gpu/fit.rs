@@ -4,6 +4,7 @@ use super::buffers::{filled, layout_of, read};
 use super::engine::{GpuEngine, LAUNCH_BYTES, MAX_SLOTS, Module, POISON};
 use super::fit_shader::{FitShader, fit_shader};
 use super::pace::Pace;
+use super::submission::dispatch;
 use crate::engine::Backend;
 use crate::error::{DeviceProblem, Error};
 use crate::fit::{BatchedFit, BatchedOutcome, BatchedStatus, FitColumn, FitOrder, MAX_PARAMETERS, RowCode};
@@ -117,7 +118,7 @@ impl GpuEngine {
     }
 
     fn fit_layout(&self) -> wgpu::BindGroupLayout {
-        layout_of(&self.gpu, "fits", 3, 7)
+        layout_of(&self.gpu, "fits", false, 3, 7)
     }
 
     /// How many turns a dispatch may take on a device that bounds the turns of an invocation's loops.
@@ -239,7 +240,9 @@ impl GpuEngine {
             ends,
         };
         gpu.queue.write_buffer(&buffers.all[0], 0, bytemuck::bytes_of(&params));
-        self.dispatch(module, bindings, params.count)
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        dispatch(gpu, &mut encoder.begin_compute_pass(&Default::default()), module, bindings, &[], params.count);
+        gpu.queue.submit([encoder.finish()])
     }
 
     /// Reads a launch back, and checks that the kernel wrote it.

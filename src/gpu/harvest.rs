@@ -1,17 +1,24 @@
 //! What a launch leaves in its buffers, read back, checked, and given out as batches and traces.
 
-use super::buffers::{Buffers, Packing, read, read_with};
+use super::buffers::{Buffers, Packing, mapped, parts, read};
 use super::engine::{GpuEngine, Launch, POISON, Piece};
 use super::shader::{START_REGION, TRACE_REGION};
+use super::submission::Range;
+use crate::cpu::{Vectorised, Width, vectorised};
+use crate::engine::Receive;
 use crate::error::{DeviceProblem, Error};
 use crate::outcome::{Batch, Column, Event, Flow, Status, TraceBatch};
 use crate::plan::Plan;
+use crate::summary::{Delivered, Seen};
 use rayon::prelude::*;
+use std::cell::RefCell;
 
 /// `BEYOND` of common.wgsl: a restart that runs on.
 const BEYOND: u32 = 7;
 /// Restarts of a batch at most: its columns stay in the cache while they are made, summarised and given out.
-const BATCH: u64 = 1 << 15;
+const BATCH: u64 = 1 << 13;
+/// Batches that are made side by side: 3 MB without points.
+const TOGETHER: usize = 32;
 
 impl GpuEngine {
     /// Reads a trace back: points of restarts that have not stopped.
@@ -62,51 +69,55 @@ impl GpuEngine {
         Ok(())
     }
 
-    /// Reads a launch back, checks that the kernels wrote it, and gives it out.
+    /// Takes a launch's results, which were copied to the host, checks that the kernels wrote them, and gives them out.
     #[expect(clippy::too_many_arguments, reason = "a launch's parts")]
     pub(super) fn give_out(
         &self,
         plan: &Plan,
         packing: Packing,
-        buffers: &Buffers,
+        ranges: &[Range<'_>],
+        room: &wgpu::Buffer,
         launch: &Launch,
         pieces: &[Piece],
         traces: Vec<TraceBatch>,
-        receive: &mut dyn FnMut(Event) -> Flow,
+        receive: &mut Receive<'_>,
     ) -> Result<(), Error> {
-        let dim = plan.surface().dim() as usize;
-        let count = launch.slots;
-        let points = if plan.points() { count } else { 0 };
-        let ranges = [
-            (&buffers.status, 0, 2 * count),
-            (&buffers.values, 0, 2 * count),
-            (&buffers.values, u64::from(START_REGION) * count, points),
-            (&buffers.xs, 0, u64::from(packing.padded(dim as u32)) * points),
-        ];
-        let mut wait = |s| self.wait(s, &mut || Flow::Continue);
-        let given = read_with(&self.gpu, Some(&buffers.staging), &ranges, &mut wait, |back| {
-            let written = Written { plan, packing, launch, back };
-            for piece in pieces {
-                let part = |begin: u64| {
-                    let (restart, slot) = (piece.restart + begin, piece.slot + begin);
-                    Piece { restart, slot, count: BATCH.min(piece.count - begin), ..*piece }
+        let mut spare = self.spare.take();
+        let given = mapped(&self.gpu, room, |words| {
+            let written = Written { plan, packing, launch, back: &parts(words, ranges) };
+            let unwritten = || self.gpu.error(DeviceProblem::Unwritten);
+            let parts: Vec<Piece> = pieces.iter().flat_map(|piece| piece.cut(BATCH)).collect();
+            if plan.is_unseen() {
+                let seen: Option<Vec<Delivered>> = parts.par_iter().map(|&part| written.seen(part)).collect();
+                return match receive(&mut seen.ok_or_else(unwritten)?) {
+                    Flow::Continue => Ok(()),
+                    Flow::Stop => Err(Error::Cancelled),
                 };
-                let parts: Vec<Piece> = (0..piece.count).step_by(BATCH as usize).map(part).collect();
-                for some in parts.chunks(rayon::current_num_threads()) {
-                    let batches: Vec<Option<Batch>> = some.par_iter().map(|&part| written.batch(part)).collect();
-                    for batch in batches {
-                        let batch = batch.ok_or_else(|| self.gpu.error(DeviceProblem::Unwritten))?;
-                        if receive(Event::Batch(batch)) == Flow::Stop {
-                            return Err(Error::Cancelled);
-                        }
-                    }
+            }
+            for parts in parts.chunks(TOGETHER.max(rayon::current_num_threads())) {
+                spare.resize_with(spare.len().max(parts.len()), Batch::default);
+                let made = parts
+                    .par_iter()
+                    .zip(spare.par_drain(..parts.len()))
+                    .map(|(&part, mut batch)| written.fill(part, &mut batch).then(|| Delivered::batch(plan, batch)));
+                let mut given: Vec<Delivered> = made.collect::<Option<_>>().ok_or_else(unwritten)?;
+                if receive(&mut given) == Flow::Stop {
+                    return Err(Error::Cancelled);
                 }
+                spare.extend(given.into_iter().filter_map(|given| match given.event {
+                    Some(Event::Batch(batch)) => Some(batch),
+                    _ => None,
+                }));
             }
             Ok(())
         })?;
         given?;
+        // Without points they are small.
+        if !plan.points() {
+            self.spare.replace(spare);
+        }
         for trace in traces {
-            if receive(Event::Trace(trace)) == Flow::Stop {
+            if receive(&mut [Event::Trace(trace).into()]) == Flow::Stop {
                 return Err(Error::Cancelled);
             }
         }
@@ -114,7 +125,19 @@ impl GpuEngine {
     }
 }
 
-/// A launch's words on the host: status and steps, values and norms, values of starts, points.
+/// What the host reads of a launch: status and steps, values and norms, values of starts, points.
+pub(super) fn results<'b>(plan: &Plan, packing: Packing, buffers: &'b Buffers, launch: &Launch) -> [Range<'b>; 4] {
+    let count = launch.slots;
+    let points = if plan.points() { count } else { 0 };
+    [
+        (&buffers.status, 0, 2 * count),
+        (&buffers.values, 0, count + points),
+        (&buffers.values, u64::from(START_REGION) * count, points),
+        (&buffers.xs, 0, u64::from(packing.padded(plan.surface().dim())) * points),
+    ]
+}
+
+/// Those words of a launch.
 struct Written<'a> {
     plan: &'a Plan,
     packing: Packing,
@@ -123,39 +146,107 @@ struct Written<'a> {
 }
 
 impl Written<'_> {
-    /// A batch, or `None` where a kernel has not written what it should have.
-    fn batch(&self, piece: Piece) -> Option<Batch> {
+    /// What a batch tells that is made in this thread's cache and seen by nobody else; `None` where a kernel has not written what it
+    /// should have.
+    fn seen(&self, piece: Piece) -> Option<Delivered> {
+        thread_local! { static OWN: RefCell<Batch> = RefCell::default(); }
+        OWN.with_borrow_mut(|batch| {
+            let written = self.fill(piece, batch);
+            written.then(|| Delivered { event: None, seen: Some(Seen::of(self.plan, batch)) })
+        })
+    }
+
+    /// Fills a batch; false where a kernel has not written what it should have.
+    fn fill(&self, piece: Piece, batch: &mut Batch) -> bool {
         let Written { plan, packing, launch, back } = *self;
         let dim = plan.surface().dim() as usize;
         let slots = launch.slots as usize;
         let range = piece.slot as usize..(piece.slot + piece.count) as usize;
-        let of = |words: &[u32]| -> Option<Column> {
-            (!words.contains(&POISON)).then(|| Column::F32(bytemuck::cast_slice(words).to_vec()))
+        let points = plan.points();
+        let mut written = false;
+        let columns = Columns {
+            status: &back[0][range.clone()],
+            steps: &back[0][slots..][range.clone()],
+            value: &back[1][range.clone()],
+            norm: if points { &back[1][slots..][range.clone()] } else { &[] },
+            start: if points { &back[2][range.clone()] } else { &[] },
+            epoch: launch.epoch,
+            all_steps: u32::try_from(plan.steps()).unwrap_or(u32::MAX),
+            batch: &mut *batch,
+            written: &mut written,
         };
-        let status = |&word: &u32| (word >> 8 == launch.epoch).then(|| Status::from_code(word & 0xff)).flatten();
-        let status: Vec<Status> = back[0][range.clone()].iter().map(status).collect::<Option<_>>()?;
-        let steps: Vec<u32> = back[0][slots..][range.clone()].to_vec();
-        let complete = |(&s, &t): (&Status, &u32)| s != Status::MaxSteps || u64::from(t) == plan.steps();
-        if !status.iter().zip(&steps).all(complete) {
-            return None;
-        }
-        let mut x = Vec::new();
-        if plan.points() {
-            x.reserve_exact(dim * range.len());
+        vectorised(Width::detect(), columns);
+        batch.configuration = piece.configuration;
+        batch.first = plan.first() + piece.restart;
+        batch.dim = dim;
+        let x = numbers(&mut batch.x);
+        if points {
             for i in 0..dim {
                 x.extend(range.clone().map(|s| f32::from_bits(back[3][packing.element(i, s, slots)])));
             }
         }
-        Some(Batch {
-            configuration: piece.configuration,
-            first: plan.first() + piece.restart,
-            dim,
-            value: of(&back[1][range.clone()])?,
-            gradient_norm: of(&back[1][slots..][range.clone()])?,
-            steps,
-            status,
-            start_value: of(if plan.points() { &back[2][range] } else { &[] })?,
-            x: Column::F32(x),
-        })
+        written
+    }
+}
+
+/// Columns of a batch as the device has written them, to be checked and copied. Loops without a branch, over one or two columns
+/// each, become vector instructions.
+struct Columns<'a> {
+    status: &'a [u32],
+    steps: &'a [u32],
+    value: &'a [u32],
+    norm: &'a [u32],
+    start: &'a [u32],
+    epoch: u32,
+    all_steps: u32,
+    batch: &'a mut Batch,
+    written: &'a mut bool,
+}
+
+impl Vectorised for Columns<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Columns { status, steps, value, norm, start, epoch, all_steps, batch, written } = self;
+        let mut bad = 0;
+        for (&word, &taken) in status.iter().zip(steps) {
+            let code = word & 0xff;
+            let known = u32::from(word >> 8 == epoch) & u32::from(code.wrapping_sub(1) < Status::ALL.len() as u32);
+            let complete = u32::from(code != Status::MaxSteps as u32) | u32::from(taken == all_steps);
+            bad |= (known & complete) ^ 1;
+        }
+        batch.status.clear();
+        batch.status.extend(status.iter().map(|&word| match word & 0xff {
+            1 => Status::Converged,
+            2 => Status::Target,
+            3 => Status::Stalled,
+            4 => Status::MaxSteps,
+            5 => Status::Diverged,
+            _ => Status::Nonfinite,
+        }));
+        batch.steps.clear();
+        batch.steps.extend_from_slice(steps);
+        for (column, words) in
+            [(&mut batch.value, value), (&mut batch.gradient_norm, norm), (&mut batch.start_value, start)]
+        {
+            for &word in words {
+                bad |= u32::from(word == POISON);
+            }
+            numbers(column).extend_from_slice(bytemuck::cast_slice(words));
+        }
+        *written = bad == 0;
+    }
+}
+
+/// A column's numbers, none yet.
+fn numbers(column: &mut Column) -> &mut Vec<f32> {
+    match column {
+        Column::F32(numbers) => {
+            numbers.clear();
+            numbers
+        }
+        other => {
+            *other = Column::F32(Vec::new());
+            numbers(other)
+        }
     }
 }

@@ -17,6 +17,7 @@ mod shader;
 mod spread;
 mod spread_descent;
 mod spread_print;
+mod submission;
 mod target;
 #[cfg(test)]
 mod tests;

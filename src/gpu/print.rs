@@ -2,7 +2,7 @@
 
 use super::spread::Spread;
 use crate::graph::{Binary, Law, Unary};
-use crate::kernel::{Array, Fused, Index, Instruction, Kernel, Loop, Statement, Type, ValueId};
+use crate::kernel::{Array, Fused, Index, Instruction, Kernel, Loop, Statement, Type, ValueId, carried};
 use crate::random::Purpose;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
@@ -38,12 +38,19 @@ impl Layout {
 /// coordinate steps a second, where it was 2.2e12). A sum of numbers one of which is not finite is not finite, and is looked at by its
 /// bits. Where it rings, `exact` tells what is the matter.
 pub(super) struct Alarm {
+    /// Statements before it.
+    pub(super) before: String,
     pub(super) sum: String,
     /// Statements that find the largest magnitudes.
     pub(super) exact: String,
     pub(super) worst_x: String,
-    pub(super) worst_gradient: String,
+    /// Whether a slope is not finite.
+    pub(super) nonfinite: String,
 }
+
+/// Up to this many coordinates, slopes are looked at one by one where an alarm rings, and those that tell by their coordinates
+/// have no term. Beyond, registers are short, and each slope would hold one to the end of the step: a sum tells of all.
+const FEW: usize = 48;
 
 /// A sum in pairs, so that no addition waits for many.
 fn sum_of(terms: &[String]) -> String {
@@ -53,6 +60,46 @@ fn sum_of(terms: &[String]) -> String {
         _ => {
             let (left, right) = terms.split_at(terms.len() / 2);
             format!("({} + {})", sum_of(left), sum_of(right))
+        }
+    }
+}
+
+/// Sums or largest of some of an alarm's terms each, side by side, so that no operation waits for many.
+#[derive(Default)]
+struct Terms {
+    last: Vec<String>,
+    count: usize,
+    seen: HashSet<ValueId>,
+}
+
+impl Terms {
+    const SIDES: usize = 4;
+
+    /// Adds a number to the side whose turn it is.
+    fn add(&mut self, printer: &mut Printer<'_>, name: &str, number: &str, joined: impl Fn(&str, &str) -> String) {
+        let name = format!("{name}{}", self.count);
+        let side = self.count % Terms::SIDES;
+        self.count += 1;
+        match self.last.get_mut(side) {
+            Some(before) => {
+                printer.line(&format!("let {name} = {};", joined(before, number)));
+                *before = name;
+            }
+            None => {
+                printer.line(&format!("let {name} = {number};"));
+                self.last.push(name);
+            }
+        }
+    }
+}
+
+/// The largest of numbers, in pairs.
+fn largest_of(terms: &[String]) -> String {
+    match terms {
+        [one] => one.clone(),
+        _ => {
+            let (left, right) = terms.split_at(terms.len() / 2);
+            format!("max({}, {})", largest_of(left), largest_of(right))
         }
     }
 }
@@ -75,11 +122,13 @@ pub(super) struct Printer<'k> {
     pub(super) magnitudes: Vec<bool>,
     /// Negative constants.
     below: HashSet<ValueId>,
-    /// Values that only tell which coordinate or slope is the largest: computed where an alarm rings and nowhere else.
-    rare: Vec<bool>,
-    rare_text: String,
-    /// Whether sines, cosines and tangents know small angles only: then `widest` becomes the largest of the angles' magnitudes.
+    /// Values that only tell which coordinate (0) or slope (1) is the largest: computed where an alarm rings and nowhere else.
+    rare: Vec<Option<usize>>,
+    rare_texts: [String; 2],
+    /// Whether sines, cosines and tangents know small angles only: then `widest` becomes the largest of the angles' magnitudes,
     small: bool,
+    /// at each of them, or where an alarm is printed in one expression.
+    alarmed: bool,
     /// The angles that `widest` has seen.
     angles: HashSet<ValueId>,
     /// What follows every name of a restart, where an invocation runs several; and every name of a host scalar.
@@ -125,9 +174,10 @@ impl<'k> Printer<'k> {
             names: vec![String::new(); kernel.types.len()],
             magnitudes: magnitudes(kernel),
             below: HashSet::new(),
-            rare: vec![false; kernel.types.len()],
-            rare_text: String::new(),
+            rare: vec![None; kernel.types.len()],
+            rare_texts: Default::default(),
             small: false,
+            alarmed: false,
             angles: HashSet::new(),
             tails: Default::default(),
             text: String::new(),
@@ -195,7 +245,7 @@ impl<'k> Printer<'k> {
             })
             .collect();
         let mut leaves = [Vec::new(), Vec::new()];
-        for (leaves, &root) in leaves.iter_mut().zip(&kernel.scalars) {
+        for ((kind, leaves), &root) in leaves.iter_mut().enumerate().zip(&kernel.scalars) {
             let mut open = vec![root];
             while let Some(value) = open.pop() {
                 match defined.get(&value)? {
@@ -205,16 +255,63 @@ impl<'k> Printer<'k> {
                     Instruction::Constant(_) => continue,
                     _ => return None,
                 }
-                self.rare[value as usize] = true;
+                self.rare[value as usize].get_or_insert(kind);
             }
         }
-        self.body(&kernel.body);
-        let number = |leaf: &ValueId| format!("abs({})", self.name(*leaf));
-        let mut terms: Vec<String> = leaves[0].iter().map(number).collect();
-        terms.extend(leaves[1].iter().map(|leaf| format!("{} * FAINT", number(leaf))));
-        let [worst_x, worst_gradient] = [0, 1].map(|k| self.magnitude(kernel.scalars[k]));
+        let [coordinates, mut slopes] = leaves;
+        let few = slopes.len() <= FEW;
+        if few {
+            // A slope with which a coordinate is not finite needs no term of its own.
+            let carries = carried(&kernel.body, &slopes.iter().copied().collect());
+            let told: HashSet<ValueId> = coordinates.iter().filter_map(|x| carries.get(x).copied()).collect();
+            slopes.retain(|slope| !told.contains(slope));
+        }
+        self.alarmed = true;
+        let ordered = kernel.by_outputs();
+        // A term follows the number that it looks at, so that nothing is held for the alarm's sake.
+        let (mut far, mut steep, mut wide) = (Terms::default(), Terms::default(), Terms::default());
+        let watched: [HashSet<ValueId>; 2] = [&coordinates, &slopes].map(|all| all.iter().copied().collect());
+        for statement in ordered.as_deref().unwrap_or(&kernel.body) {
+            self.body(std::slice::from_ref(statement));
+            let &Statement::Let(value, instruction) = statement else { continue };
+            if watched[0].contains(&value) {
+                let number = format!("abs({})", self.name(value));
+                far.add(&mut self, "far", &number, |before, new| format!("{before} + {new}"));
+            }
+            if watched[1].contains(&value) {
+                let number = format!("abs({}) * FAINT", self.name(value));
+                steep.add(&mut self, "steep", &number, |before, new| format!("{before} + {new}"));
+            }
+            if let Instruction::Unary(op, angle) = instruction
+                && op.is_of_angle()
+                && self.small
+                && wide.seen.insert(angle)
+            {
+                let number = format!("abs({})", self.name(angle));
+                wide.add(&mut self, "wide", &number, |before, new| format!("max({before}, {new})"));
+            }
+        }
+        let mut before = String::new();
+        let mut terms = far.last.clone();
+        let worst_gradient = self.magnitude(kernel.scalars[1]);
+        let mut exact = self.rare_texts[0].clone();
+        let nonfinite = if few {
+            terms.extend(steep.last);
+            exact += &self.rare_texts[1];
+            format!("{worst_gradient} >= INFINITE")
+        } else {
+            // None that is finite makes the sum infinite.
+            let _ = writeln!(before, "let slopes = {};", sum_of(&steep.last));
+            terms.push("slopes".to_owned());
+            "magnitude(slopes) >= INFINITE".to_owned()
+        };
+        if !wide.last.is_empty() {
+            let _ = writeln!(before, "let widest = {};", largest_of(&wide.last));
+            terms.push("widest * FAR".to_owned());
+        }
+        let worst_x = self.magnitude(kernel.scalars[0]);
         let scalars = kernel.scalars.iter().skip(2).map(|&s| self.name(s).to_owned()).collect();
-        let alarm = Alarm { sum: sum_of(&terms), exact: self.rare_text, worst_x, worst_gradient };
+        let alarm = Alarm { before, sum: sum_of(&terms), exact, worst_x, nonfinite };
         Some((self.text, alarm, scalars))
     }
 
@@ -340,7 +437,7 @@ impl<'k> Printer<'k> {
             Instruction::Picked(index) => format!("tables[picked + u32({})]", place(index)),
             Instruction::Position(index) => format!("f32({})", place(index)),
             Instruction::Unary(op, a) if self.small && op.is_of_angle() => {
-                if self.angles.insert(a) {
+                if !self.alarmed && self.angles.insert(a) {
                     let widest = format!("widest{}", self.tails.0);
                     self.line(&format!("{widest} = max({widest}, magnitude({}));", self.name(a)));
                 }
@@ -392,10 +489,9 @@ impl<'k> Printer<'k> {
         // The text may be wrapped in brackets of its own.
         let bare = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')).filter(|t| !t.contains(['(', ')']));
         let line = format!("let {name} = {};", bare.unwrap_or(&text));
-        if self.rare[value as usize] {
-            self.rare_text += &(line + "\n");
-        } else {
-            self.line(&line);
+        match self.rare[value as usize] {
+            Some(kind) => self.rare_texts[kind] += &(line + "\n"),
+            None => self.line(&line),
         }
         self.names[value as usize] = name;
     }

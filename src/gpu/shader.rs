@@ -50,8 +50,9 @@ impl Shader {
     }
 }
 
-/// Lowers for a restart of `numbers` numbers, whose sines know `small` angles only or all; says whether straight.
-pub(super) fn lower(
+/// Lowers to straight code for a restart of `numbers` numbers, whose sines know `small` angles only or all, where the target allows
+/// that and the code is no heavier than `most`.
+pub(super) fn straight(
     graph: &Graph,
     outputs: &Outputs,
     surface: &Surface,
@@ -59,18 +60,20 @@ pub(super) fn lower(
     numbers: u32,
     small: bool,
     most: usize,
-) -> Result<(Kernel, bool), Error> {
+) -> Option<Kernel> {
     let dim = surface.dim();
-    with_large_stack(|| {
-        let straight = if target.straight(dim, numbers) { lower_straight(graph, outputs, dim, most) } else { None };
-        if let Some(kernel) = straight.filter(|k| k.weight(small) <= most) {
-            return Some((kernel, true));
-        }
-        let looped = lower_shared(graph, outputs, dim).map(|k| (k, false));
-        looped.or_else(|| lower_straight(graph, outputs, dim, KERNEL_LIMIT / 10).map(|k| (k, true)))
-    })
-    .filter(|(kernel, _)| kernel.len() <= KERNEL_LIMIT / 10)
-    .ok_or_else(|| Error::TooLarge { surface: surface.name().to_owned(), dim, limit: KERNEL_LIMIT / 10 })
+    if !target.straight(dim, numbers) {
+        return None;
+    }
+    with_large_stack(|| lower_straight(graph, outputs, dim, most)).filter(|kernel| kernel.weight(small) <= most)
+}
+
+/// Lowers to loops where there is such a form, else to straight code.
+pub(super) fn looped(graph: &Graph, outputs: &Outputs, surface: &Surface) -> Result<Kernel, Error> {
+    let (dim, limit) = (surface.dim(), KERNEL_LIMIT / 10);
+    let too_large = || Error::TooLarge { surface: surface.name().to_owned(), dim, limit };
+    let lowered = || lower_shared(graph, outputs, dim).or_else(|| lower_straight(graph, outputs, dim, limit));
+    with_large_stack(lowered).filter(|kernel| kernel.len() <= limit).ok_or_else(too_large)
 }
 
 pub(super) fn tables(kernel: &Kernel) -> Vec<f32> {
@@ -92,8 +95,12 @@ pub(super) fn evaluation(
     if let Some((kernel, spread)) = lower_spread(&evaluation.graph, &outputs, surface, target, 0) {
         return Ok(spread_evaluation(&kernel, &spread, gradient, first, packing));
     }
-    let (kernel, _) =
-        lower(&evaluation.graph, &outputs, surface, target, surface.dim(), false, target.evaluation_limit)?;
+    let straight =
+        straight(&evaluation.graph, &outputs, surface, target, surface.dim(), false, target.evaluation_limit);
+    let kernel = match straight {
+        Some(kernel) => kernel,
+        None => looped(&evaluation.graph, &outputs, surface)?,
+    };
     let scratch: u32 = kernel.scratch.iter().sum();
     let layout = if target.private.holds(kernel.scratch.iter().copied()) { Layout::Loops } else { Layout::Storage };
     let gradient_rows = if gradient { surface.dim() } else { 0 };

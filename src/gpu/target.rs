@@ -1,6 +1,7 @@
 //! What kind of machine a shader is written for. A restart's bits depend on the kind, never on how many restarts there are.
 
 use super::device::Device;
+use crate::kernel::Kernel;
 
 /// How restarts are laid out on a kind of device.
 #[derive(Clone, Debug, PartialEq)]
@@ -9,8 +10,14 @@ pub(super) struct Target {
     straight_dim: u32,
     /// if it has no more numbers (parameters and states),
     straight_numbers: u32,
-    /// and if its step is not heavier than this ([`Kernel::weight`](crate::kernel::Kernel::weight)).
+    /// if its step is not heavier than this ([`Kernel::weight`](crate::kernel::Kernel::weight)),
     pub(super) straight_limit: usize,
+    /// and has no more numbers alive at once ([`Kernel::live`](crate::kernel::Kernel::live)) than this, where it could be spread,
+    live_spread: usize,
+    /// or this, where it could not;
+    live_looped: usize,
+    /// around loops, no more coordinates and numbers than these.
+    around_loops: (u32, u32),
     /// The same of an evaluation, which is made once where steps are many.
     pub(super) evaluation_limit: usize,
     /// What an invocation may keep in private arrays.
@@ -65,9 +72,12 @@ impl Private {
 /// times the others' (4,000 coordinates, 100 restarts: 1.2e11 over 256 lanes, 3.6e8 in storage). Every device has workgroups of
 /// 256. `benches/spread_layout.rs` compares thresholds and widths.
 pub(super) const HARDWARE: Target = Target {
-    straight_dim: 48,
-    straight_numbers: 144,
+    straight_dim: 128,
+    straight_numbers: 192,
     straight_limit: 4500,
+    live_spread: 270,
+    live_looped: 330,
+    around_loops: (48, 144),
     evaluation_limit: 1500,
     private: Private { numbers: 2048, squares: u64::MAX },
     lane: Private { numbers: 2048, squares: u64::MAX },
@@ -90,6 +100,9 @@ const SOFTWARE: Target = Target {
     straight_dim: 128,
     straight_numbers: 320,
     straight_limit: 8000,
+    live_spread: usize::MAX,
+    live_looped: usize::MAX,
+    around_loops: (128, 320),
     evaluation_limit: 400,
     private: Private { numbers: 2048, squares: 2_500 },
     lane: Private { numbers: 2048, squares: 100_000 },
@@ -119,6 +132,14 @@ impl Target {
         dim <= self.straight_dim && numbers <= self.straight_numbers
     }
 
+    /// Whether straight code of a step over so many numbers fits the registers, in the place of code that is spread or not.
+    pub(super) fn fits(&self, kernel: &Kernel, numbers: u32, spread: bool) -> bool {
+        match kernel.live() {
+            Some(live) => live <= if spread { self.live_spread } else { self.live_looped },
+            None => !spread && kernel.dim <= self.around_loops.0 && numbers <= self.around_loops.1,
+        }
+    }
+
     /// How many restarts an invocation takes, of this many coordinates and numbers each.
     pub(super) fn abreast(&self, dim: u32, numbers: u32) -> u32 {
         (self.abreast.0 / dim.max(1)).min(self.abreast.1 / numbers.max(1)).clamp(1, MOST_ABREAST)
@@ -131,9 +152,10 @@ impl Target {
         (dim >= self.owned_from.min(self.spread_from)).then(|| wanted.clamp(least, self.spread_width))
     }
 
-    /// The same target with another threshold and width of spread restarts.
+    /// The same target, which spreads all restarts of this dimension or more, to another width.
     pub(super) fn spreading(&self, from: u32, most: u32) -> Target {
-        Target { owned_from: from, spread_from: from, spread_width: most, ..self.clone() }
+        let straight_dim = self.straight_dim.min(from.saturating_sub(1));
+        Target { owned_from: from, spread_from: from, spread_width: most, straight_dim, ..self.clone() }
     }
 
     /// Whether lanes of a restart of this dimension may share arrays.

@@ -76,7 +76,9 @@ macro_rules! unary_operators {
             pub fn wgsl(self) -> &'static str { match self { $(Unary::$variant => $wgsl),* } }
 
             /// Whether the argument is an angle, of which WGSL text for small ones is shorter.
-            pub fn is_of_angle(self) -> bool { matches!(self, Unary::Sin | Unary::Cos | Unary::Tan) }
+            pub fn is_of_angle(self) -> bool {
+                matches!(self, Unary::Sin | Unary::Cos | Unary::Tan | Unary::SinPi | Unary::CosPi)
+            }
 
             /// Rough cost in multiplications: what makes a value worth keeping.
             pub fn cost(self) -> u32 { match self { $(Unary::$variant => $cost),* } }

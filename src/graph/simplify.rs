@@ -485,9 +485,10 @@ impl Simplifier {
             && let (Some(kx), Node::Binary(op @ (Binary::Add | Binary::Sub), ..)) =
                 (self.constant(x), self.graph.node(b))
             && let (ky, ry) = self.scaled(y)
-            && ry != y
+            && (ry != y || ka.abs().log2().fract() == 0.0)
         {
-            // k(c + dy) = kc + (kd)y costs nothing more, and lets the factor meet others.
+            // k(c + dy) = kc + (kd)y costs nothing more, and lets the factor meet others. Without a d of its own it is as exact
+            // only where k is a power of two; then one fused operation is left of two.
             let (c, d) = (self.number(ka * kx), self.number(ka * ky));
             let scaled = self.multiply(d, ry);
             return self.binary(op, c, scaled);
@@ -504,6 +505,13 @@ impl Simplifier {
             && self.rate(d) == self.rate(b)
         {
             let inner = self.multiply(d, b);
+            return self.multiply(c, inner);
+        }
+        if let Node::Binary(Binary::Mul, c, d) = self.graph.node(b)
+            && self.rate(c) < self.rate(d)
+            && self.rate(d) == self.rate(a)
+        {
+            let inner = self.multiply(a, d);
             return self.multiply(c, inner);
         }
         self.raw(Binary::Mul, a, b)

@@ -4,12 +4,15 @@
 //! Every value is assigned once; a loop's accumulators are its `carried` values. All trip counts are known.
 
 mod builder;
+mod carry;
 mod contract;
 mod cuts;
+mod live;
 mod nest;
 mod passes;
 mod straight;
 
+pub use carry::carried;
 pub use contract::contract;
 pub use nest::{lower_nest, lower_shared};
 pub use straight::lower_straight;
@@ -232,8 +235,8 @@ impl Kernel {
         count(&self.body)
     }
 
-    /// How long compiling takes, in instructions. A sine, cosine or tangent of an angle of any size has a branch inside and
-    /// counts for many; one of a `small` angle counts as other functions do.
+    /// How long compiling takes, in instructions. A sine, cosine or tangent of an angle of any size in radians has a branch inside
+    /// and counts for many; one of a `small` angle counts as other functions do.
     pub fn weight(&self, small: bool) -> usize {
         weight(&self.body, small)
     }
@@ -284,7 +287,7 @@ fn has_angles(body: &[Statement]) -> bool {
 
 fn weight(body: &[Statement], small: bool) -> usize {
     let of = |s: &Statement| match s {
-        Statement::Let(_, Instruction::Unary(op, _)) if op.is_of_angle() && !small => 60,
+        Statement::Let(_, Instruction::Unary(Unary::Sin | Unary::Cos | Unary::Tan, _)) if !small => 60,
         Statement::Let(_, Instruction::Unary(op, _)) => (op.cost() as usize).max(1),
         Statement::Let(_, Instruction::Binary(op @ (Binary::Pow | Binary::Atan2), ..)) => op.cost() as usize,
         Statement::Let(_, Instruction::Draw { .. }) => 100,

@@ -52,7 +52,7 @@ impl Histogram {
         let finite: Vec<f64> = numbers.iter().copied().filter(|v| v.is_finite()).collect();
         let q = super::quantiles(&finite)?;
         let mut values = Values::new();
-        values.extend(&finite);
+        values.push(finite);
         Some(Histogram::new(&values, &q))
     }
 }

@@ -356,7 +356,7 @@ impl Gathered {
             (self.min, self.max) = (self.min.min(v), self.max.max(v));
             self.sum.add(v);
         }
-        self.all.extend(values);
+        self.all.push(values.to_vec());
     }
 
     fn quantiles(&mut self) -> Option<Quantiles> {

@@ -6,7 +6,7 @@ use crate::support::report::Report;
 use crate::support::steps::program;
 use crate::support::{Backend, engines};
 use catchment::random::{Points, Starts};
-use catchment::{DeviceChoice, Engine, Plan, PlanBuilder, Precision, Stopping, Surface, Trace};
+use catchment::{DeviceChoice, Engine, Plan, PlanBuilder, Precision, Quota, Stopping, Summary, Surface, Trace};
 use std::process::Command;
 use std::sync::Arc;
 
@@ -222,4 +222,36 @@ fn the_width_of_vector_instructions_changes_no_bit() {
     if cfg!(target_arch = "x86_64") {
         assert_eq!(baseline.1, "SSE2", "CATCHMENT_SIMD is not read");
     }
+}
+
+/// A summary is the same of batches that nobody sees, of those that are given out, and of those added one by one; whatever diverges.
+#[test]
+fn summaries_need_no_batches() {
+    let mut report = Report::new("summaries");
+    for backend in engines() {
+        for &precision in backend.precisions() {
+            for (points, chunk, budget) in [(true, None, None), (false, Some(5000), None), (true, None, Some(400_000))]
+            {
+                let surface = Surface::named("rosenbrock", Some(2)).expect("a surface");
+                let mut plan =
+                    Plan::new(surface).optimizer("sgd(lr=[1e-5, 2e-4])").restarts(20_000).steps(60).seed(SEED);
+                plan = plan.precision(precision).points(points).quota(Quota { found: None, budget });
+                let plan = chunk.map_or(plan.clone(), |chunk| plan.clone().chunk(chunk)).resolve().expect("a plan");
+                let row = format!("{} {} points {points} budget {budget:?}", backend.name, precision.name());
+                let unseen = backend.engine.run(&plan).expect("runs");
+                let (seen, batches) = backend.engine.collect(&plan).expect("runs");
+                let mut added = Summary::new(&plan);
+                batches.iter().for_each(|batch| added.add(batch));
+                let added = added.finish(seen.device.clone(), seen.timing);
+                let ended = unseen.configurations[1].status.iter().filter(|&&count| count > 0).count();
+                report.require(ended > 1, || format!("{row}: all end alike"));
+                for (name, other) in [("given out", &seen), ("added", &added)] {
+                    report.require(unseen.configurations == other.configurations, || {
+                        format!("{row}: {name} {:?}, not {:?}", other.configurations, unseen.configurations)
+                    });
+                }
+            }
+        }
+    }
+    report.finish(18);
 }

@@ -33,7 +33,7 @@ struct Params {
     rows: u32,               // rows of host scalars a configuration has in this dispatch
     advance: u32,            // rows from one step to the next: 0 where all steps are alike
     region: u32,             // where an evaluation writes: a region of `values`
-    last: u32,               // 1: this evaluation ends the launch
+    last: u32,               // 1: this evaluation ends the launch, but for restarts that are BEYOND; 2: for all
     epoch: u32,              // number of the launch, in the upper bits of every status
     zero: u32,               // a 0 that no compiler knows
     tests: u32,              // which stopping tests are on: 1 gradient, 2 target, 4 change
@@ -156,69 +156,67 @@ fn descend(
         let h2 = host[k * params.advance * HOST_SCALARS + 2u];
         let v1 = x_group[here + u32(0)];
         let b4 = h2 != 0.0f;
-        let v7 = 1.0f - v1;
-        let v8 = ((-2.0f) * v7);
+        let v7 = 2.0f * v1;
+        let v8 = ((-2.0f) + v7);
         let v10 = x_group[here + u32(1)];
-        let v12 = v1 * v1;
-        let v13 = v10 - v12;
-        let v14 = 2.0f * v1;
-        let v15 = v13 * v14;
-        let v16 = ((-200.0f) * v15);
-        let v17 = v8 + v16;
-        let v19 = s0_at_0;
-        let v20 = h0 * v19;
-        let v22 = h1 * v17;
-        let v23 = v20 + v22;
-        let v24 = select(v23, v17, b4);
-        let v25 = h3 * v24;
-        let v26 = v1 - v25;
-        let v27 = magnitude(v26);
+        let v11 = v1 * v1;
+        let v12 = v10 - v11;
+        let v13 = v12 * v1;
+        let v14 = ((-400.0f) * v13);
+        let v15 = v8 + v14;
+        let v17 = s0_at_0;
+        let v18 = h0 * v17;
+        let v20 = h1 * v15;
+        let v21 = v18 + v20;
+        let v22 = select(v21, v15, b4);
+        let v23 = h3 * v22;
+        let v24 = v1 - v23;
+        let v25 = magnitude(v24);
+        let v26 = max(0u, v25);
+        let v27 = magnitude(v15);
         let v28 = max(0u, v27);
-        let v29 = magnitude(v17);
-        let v30 = max(0u, v29);
         if (lane == 0u) {
-            x_group[there + u32(0)] = v26;
+            x_group[there + u32(0)] = v24;
         }
-        s0_at_0 = v24;
-        var v31 = v28;
-        var v32 = v30;
+        s0_at_0 = v22;
+        var v29 = v26;
+        var v30 = v28;
         for (var t0 = 0; t0 < 3; t0++) {
             let i0 = t0 * 128 + own - 1;
             if (i0 >= 0 && i0 < 298) {
-                let v33 = x_group[here + u32((i0 + 1))];
-                let v34 = 1.0f - v33;
-                let v35 = ((-2.0f) * v34);
-                let v36 = x_group[here + u32((i0 + 2))];
-                let v37 = v33 * v33;
-                let v38 = v36 - v37;
-                let v39 = 2.0f * v33;
-                let v40 = v38 * v39;
-                let v41 = ((-200.0f) * v40);
-                let v42 = v35 + v41;
-                let v44 = x_group[here + u32((i0))];
-                let v45 = v44 * v44;
-                let v46 = v33 - v45;
-                let v47 = 200.0f * v46;
-                let v48 = v42 + v47;
-                let v49 = s0[t0];
-                let v50 = h0 * v49;
-                let v51 = h1 * v48;
-                let v52 = v50 + v51;
-                let v53 = select(v52, v48, b4);
-                let v54 = h3 * v53;
-                let v55 = v33 - v54;
-                let v56 = magnitude(v55);
-                let v57 = max(v31, v56);
-                let v58 = magnitude(v48);
-                let v59 = max(v32, v58);
-                x_group[there + u32((i0 + 1))] = v55;
-                s0[t0] = v53;
-                v31 = v57;
-                v32 = v59;
+                let v31 = x_group[here + u32((i0 + 1))];
+                let v32 = 2.0f * v31;
+                let v33 = ((-2.0f) + v32);
+                let v34 = x_group[here + u32((i0 + 2))];
+                let v35 = v31 * v31;
+                let v36 = v34 - v35;
+                let v37 = v36 * v31;
+                let v38 = ((-400.0f) * v37);
+                let v39 = v33 + v38;
+                let v41 = x_group[here + u32((i0))];
+                let v42 = v41 * v41;
+                let v43 = v31 - v42;
+                let v44 = 200.0f * v43;
+                let v45 = v39 + v44;
+                let v46 = s0[t0];
+                let v47 = h0 * v46;
+                let v48 = h1 * v45;
+                let v49 = v47 + v48;
+                let v50 = select(v49, v45, b4);
+                let v51 = h3 * v50;
+                let v52 = v31 - v51;
+                let v53 = magnitude(v52);
+                let v54 = max(v29, v53);
+                let v55 = magnitude(v45);
+                let v56 = max(v30, v55);
+                x_group[there + u32((i0 + 1))] = v52;
+                s0[t0] = v50;
+                v29 = v54;
+                v30 = v56;
             }
         }
-        lane_words[0u + lane] = v31;
-        lane_words[128u + lane] = v32;
+        lane_words[0u + lane] = v29;
+        lane_words[128u + lane] = v30;
         workgroupBarrier();
         if (lane < 8u) {
             group_words[0u + lane - 0u] = lanes_top(0u + lane - 0u);
@@ -227,34 +225,34 @@ fn descend(
             group_words[8u + lane - 32u] = lanes_top(128u + lane - 32u);
         }
         workgroupBarrier();
-        let v31_all = groups_top(0u);
-        let v32_all = groups_top(8u);
-        let v60 = x_group[here + u32(299)];
-        let v61 = x_group[here + u32(298)];
-        let v62 = v61 * v61;
-        let v63 = v60 - v62;
-        let v64 = 200.0f * v63;
-        let v65 = s0_at_299;
-        let v66 = h0 * v65;
-        let v67 = h1 * v64;
-        let v68 = v66 + v67;
-        let v69 = select(v68, v64, b4);
-        let v70 = h3 * v69;
-        let v71 = v60 - v70;
-        let v72 = magnitude(v71);
-        let v73 = max(v31_all, v72);
-        let v74 = magnitude(v64);
-        let v75 = max(v32_all, v74);
+        let v29_all = groups_top(0u);
+        let v30_all = groups_top(8u);
+        let v57 = x_group[here + u32(299)];
+        let v58 = x_group[here + u32(298)];
+        let v59 = v58 * v58;
+        let v60 = v57 - v59;
+        let v61 = 200.0f * v60;
+        let v62 = s0_at_299;
+        let v63 = h0 * v62;
+        let v64 = h1 * v61;
+        let v65 = v63 + v64;
+        let v66 = select(v65, v61, b4);
+        let v67 = h3 * v66;
+        let v68 = v57 - v67;
+        let v69 = magnitude(v68);
+        let v70 = max(v29_all, v69);
+        let v71 = magnitude(v61);
+        let v72 = max(v30_all, v71);
         if (lane == 0u) {
-            x_group[there + u32(299)] = v71;
+            x_group[there + u32(299)] = v68;
         }
-        s0_at_299 = v69;
+        s0_at_299 = v66;
         workgroupBarrier();
-        if (v75 >= INFINITE) {
+        if (v72 >= INFINITE) {
             code = NONFINITE;
             break;
         }
-        if (v73 > GONE) {
+        if (v70 > GONE) {
             code = DIVERGED;
             break;
         }

@@ -11,7 +11,7 @@ struct Params {
     rows: u32,               // rows of host scalars a configuration has in this dispatch
     advance: u32,            // rows from one step to the next: 0 where all steps are alike
     region: u32,             // where an evaluation writes: a region of `values`
-    last: u32,               // 1: this evaluation ends the launch
+    last: u32,               // 1: this evaluation ends the launch, but for restarts that are BEYOND; 2: for all
     epoch: u32,              // number of the launch, in the upper bits of every status
     zero: u32,               // a 0 that no compiler knows
     tests: u32,              // which stopping tests are on: 1 gradient, 2 target, 4 change
@@ -41,7 +41,6 @@ const NONFINITE = 6u;
 const BEYOND = 7u;
 const GONE = 0x5d5e0b6bu;
 const INFINITE = 0x7f800000u;
-const FAINT = 1e-21f;
 var<private> slot: u32;
 var<private> configuration: u32;
 var<private> restart: vec2<u32>;
@@ -94,50 +93,51 @@ fn descend(
     let h0 = host[0u];
     for (var k = begins; k < params.steps; k++) {
         let step = params.step + k + 1u;
-        let v5 = x0 * x0;
-        let v6 = x1 * x1;
-        let v7 = x1 - v5;
-        let v8 = x2 - v6;
-        let v9 = 1.0f - x0;
-        let v10 = 1.0f - x1;
-        let v12 = ((-2.0f) * v9);
-        let v13 = ((-2.0f) * v10);
+        let v8 = 2.0f * x0;
+        let v11 = ((-2.0f) + v8);
+        let v4 = x0 * x0;
+        let v6 = x1 - v4;
+        let v16 = v6 * x0;
+        let v19 = ((-400.0f) * v16);
+        let v21 = v11 + v19;
+        let v26 = h0 * v21;
+        let v29 = x0 - v26;
+        let far0 = abs(v29);
+        let x0_new = v29;
+        let v9 = 2.0f * x1;
+        let v12 = ((-2.0f) + v9);
+        let v5 = x1 * x1;
+        let v7 = x2 - v5;
+        let v17 = v7 * x1;
+        let v20 = ((-400.0f) * v17);
+        let v22 = v12 + v20;
+        let v14 = 200.0f * v6;
+        let v24 = v22 + v14;
+        let v27 = h0 * v24;
+        let v30 = x1 - v27;
+        let far1 = abs(v30);
+        let x1_new = v30;
         let v15 = 200.0f * v7;
-        let v16 = 200.0f * v8;
-        let v18 = 2.0f * x0;
-        let v19 = 2.0f * x1;
-        let v20 = v7 * v18;
-        let v21 = v8 * v19;
-        let v22 = ((-200.0f) * v20);
-        let v23 = ((-200.0f) * v21);
-        let v24 = v12 + v22;
-        let v25 = v13 + v23;
-        let v27 = v25 + v15;
-        let v29 = h0 * v24;
-        let v30 = h0 * v27;
-        let v31 = h0 * v16;
-        let v32 = x0 - v29;
-        let v33 = x1 - v30;
-        let v34 = x2 - v31;
-        let x0_new = v32;
-        let x1_new = v33;
-        let x2_new = v34;
-        if (bitcast<u32>(((abs(v32) + (abs(v33) + abs(v34))) + (abs(v24) * FAINT + (abs(v27) * FAINT + abs(v16) * FAINT)))) > GONE) {
-            let v35 = magnitude(v32);
-            let v36 = magnitude(v33);
-            let v37 = magnitude(v34);
-            let v38 = max(v35, v36);
-            let v39 = max(v38, v37);
-            let v40 = magnitude(v24);
-            let v41 = magnitude(v27);
-            let v42 = magnitude(v16);
-            let v43 = max(v40, v41);
-            let v44 = max(v43, v42);
-            if (v44 >= INFINITE) {
+        let v28 = h0 * v15;
+        let v31 = x2 - v28;
+        let far2 = abs(v31);
+        let x2_new = v31;
+        if (bitcast<u32>((far0 + (far1 + far2))) > GONE) {
+            let v32 = magnitude(v29);
+            let v33 = magnitude(v30);
+            let v35 = max(v32, v33);
+            let v34 = magnitude(v31);
+            let v36 = max(v35, v34);
+            let v37 = magnitude(v21);
+            let v38 = magnitude(v24);
+            let v40 = max(v37, v38);
+            let v39 = magnitude(v15);
+            let v41 = max(v40, v39);
+            if (v41 >= INFINITE) {
                 code = NONFINITE;
                 break;
             }
-            if (v39 > GONE) {
+            if (v36 > GONE) {
                 code = DIVERGED;
                 break;
             }

@@ -11,7 +11,7 @@ struct Params {
     rows: u32,               // rows of host scalars a configuration has in this dispatch
     advance: u32,            // rows from one step to the next: 0 where all steps are alike
     region: u32,             // where an evaluation writes: a region of `values`
-    last: u32,               // 1: this evaluation ends the launch
+    last: u32,               // 1: this evaluation ends the launch, but for restarts that are BEYOND; 2: for all
     epoch: u32,              // number of the launch, in the upper bits of every status
     zero: u32,               // a 0 that no compiler knows
     tests: u32,              // which stopping tests are on: 1 gradient, 2 target, 4 change
@@ -98,26 +98,32 @@ fn descend(
         let step = params.step + k + 1u;
         let h1 = host[k * params.advance * HOST_SCALARS + 1u];
         let v3 = 2.0f * x0;
-        let v4 = 2.0f * x1;
+        let steep0 = abs(v3) * FAINT;
         let v7 = v3 * v3;
-        let v8 = v4 * v4;
         let v9 = s0_0 + v7;
-        let v10 = s0_1 + v8;
         let v11 = sqrt(v9);
-        let v12 = sqrt(v10);
         let v14 = h0 + v11;
-        let v15 = h0 + v12;
         let v16 = x0 / v14;
-        let v17 = x1 / v15;
         let v19 = h1 * v16;
-        let v20 = h1 * v17;
         let v21 = x0 - v19;
-        let v22 = x1 - v20;
+        let far0 = abs(v21);
         let x0_new = v21;
-        let x1_new = v22;
         let s0_0_new = v9;
+        let v4 = 2.0f * x1;
+        let steep1 = abs(v4) * FAINT;
+        let v8 = v4 * v4;
+        let v10 = s0_1 + v8;
+        let v12 = sqrt(v10);
+        let v15 = h0 + v12;
+        let v17 = x1 / v15;
+        let v20 = h1 * v17;
+        let v22 = x1 - v20;
+        let far1 = abs(v22);
+        let x1_new = v22;
         let s0_1_new = v10;
-        if (bitcast<u32>(((abs(v21) + abs(v22)) + (abs(v3) * FAINT + abs(v4) * FAINT))) > GONE) {
+        s0_0 = s0_0_new;
+        s0_1 = s0_1_new;
+        if (bitcast<u32>(((far0 + far1) + (steep0 + steep1))) > GONE) {
             let v23 = magnitude(v21);
             let v24 = magnitude(v22);
             let v25 = max(v23, v24);
@@ -135,8 +141,6 @@ fn descend(
         }
         x0 = x0_new;
         x1 = x1_new;
-        s0_0 = s0_0_new;
-        s0_1 = s0_1_new;
         taken += 1u;
     }
     packed_xs[0u * params.count + slot] = vec2<f32>(x0, x1);

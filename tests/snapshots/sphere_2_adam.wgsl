@@ -11,7 +11,7 @@ struct Params {
     rows: u32,               // rows of host scalars a configuration has in this dispatch
     advance: u32,            // rows from one step to the next: 0 where all steps are alike
     region: u32,             // where an evaluation writes: a region of `values`
-    last: u32,               // 1: this evaluation ends the launch
+    last: u32,               // 1: this evaluation ends the launch, but for restarts that are BEYOND; 2: for all
     epoch: u32,              // number of the launch, in the upper bits of every status
     zero: u32,               // a 0 that no compiler knows
     tests: u32,              // which stopping tests are on: 1 gradient, 2 target, 4 change
@@ -105,41 +105,49 @@ fn descend(
         let step = params.step + k + 1u;
         let h4 = host[k * params.advance * HOST_SCALARS + 4u];
         let h6 = host[k * params.advance * HOST_SCALARS + 6u];
-        let v3 = 2.0f * x0;
-        let v4 = 2.0f * x1;
         let v10 = h0 * s0_0;
-        let v11 = h0 * s0_1;
         let v13 = h1 * x0;
-        let v14 = h1 * x1;
         let v15 = v10 + v13;
-        let v16 = v11 + v14;
         let v18 = h2 * s1_0;
-        let v19 = h2 * s1_1;
+        let v3 = 2.0f * x0;
+        let steep0 = abs(v3) * FAINT;
         let v20 = v3 * v3;
-        let v21 = v4 * v4;
         let v23 = h3 * v20;
-        let v24 = h3 * v21;
         let v25 = v18 + v23;
-        let v26 = v19 + v24;
         let v28 = h4 * v25;
-        let v29 = h4 * v26;
         let v30 = sqrt(v28);
-        let v31 = sqrt(v29);
         let v33 = h5 + v30;
-        let v34 = h5 + v31;
         let v35 = v15 / v33;
-        let v36 = v16 / v34;
         let v38 = h6 * v35;
-        let v39 = h6 * v36;
         let v40 = x0 - v38;
-        let v41 = x1 - v39;
+        let far0 = abs(v40);
         let x0_new = v40;
-        let x1_new = v41;
         let s0_0_new = v15;
-        let s0_1_new = v16;
         let s1_0_new = v25;
+        let v11 = h0 * s0_1;
+        let v14 = h1 * x1;
+        let v16 = v11 + v14;
+        let v19 = h2 * s1_1;
+        let v4 = 2.0f * x1;
+        let steep1 = abs(v4) * FAINT;
+        let v21 = v4 * v4;
+        let v24 = h3 * v21;
+        let v26 = v19 + v24;
+        let v29 = h4 * v26;
+        let v31 = sqrt(v29);
+        let v34 = h5 + v31;
+        let v36 = v16 / v34;
+        let v39 = h6 * v36;
+        let v41 = x1 - v39;
+        let far1 = abs(v41);
+        let x1_new = v41;
+        let s0_1_new = v16;
         let s1_1_new = v26;
-        if (bitcast<u32>(((abs(v40) + abs(v41)) + (abs(v3) * FAINT + abs(v4) * FAINT))) > GONE) {
+        s0_0 = s0_0_new;
+        s0_1 = s0_1_new;
+        s1_0 = s1_0_new;
+        s1_1 = s1_1_new;
+        if (bitcast<u32>(((far0 + far1) + (steep0 + steep1))) > GONE) {
             let v42 = magnitude(v40);
             let v43 = magnitude(v41);
             let v44 = max(v42, v43);
@@ -157,10 +165,6 @@ fn descend(
         }
         x0 = x0_new;
         x1 = x1_new;
-        s0_0 = s0_0_new;
-        s0_1 = s0_1_new;
-        s1_0 = s1_0_new;
-        s1_1 = s1_1_new;
         taken += 1u;
     }
     packed_xs[0u * params.count + slot] = vec2<f32>(x0, x1);

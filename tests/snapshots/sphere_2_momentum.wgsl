@@ -11,7 +11,7 @@ struct Params {
     rows: u32,               // rows of host scalars a configuration has in this dispatch
     advance: u32,            // rows from one step to the next: 0 where all steps are alike
     region: u32,             // where an evaluation writes: a region of `values`
-    last: u32,               // 1: this evaluation ends the launch
+    last: u32,               // 1: this evaluation ends the launch, but for restarts that are BEYOND; 2: for all
     epoch: u32,              // number of the launch, in the upper bits of every status
     zero: u32,               // a 0 that no compiler knows
     tests: u32,              // which stopping tests are on: 1 gradient, 2 target, 4 change
@@ -99,26 +99,32 @@ fn descend(
     for (var k = begins; k < params.steps; k++) {
         let step = params.step + k + 1u;
         let h2 = host[k * params.advance * HOST_SCALARS + 2u];
-        let v3 = 2.0f * x0;
-        let v4 = 2.0f * x1;
-        let v8 = h0 * s0_0;
-        let v9 = h0 * s0_1;
-        let v11 = h1 * x0;
-        let v12 = h1 * x1;
-        let v13 = v8 + v11;
-        let v14 = v9 + v12;
         let b17 = h2 != 0.0f;
+        let v3 = 2.0f * x0;
+        let steep0 = abs(v3) * FAINT;
+        let v8 = h0 * s0_0;
+        let v11 = h1 * x0;
+        let v13 = v8 + v11;
         let v18 = select(v13, v3, b17);
-        let v19 = select(v14, v4, b17);
         let v21 = h3 * v18;
-        let v22 = h3 * v19;
         let v23 = x0 - v21;
-        let v24 = x1 - v22;
+        let far0 = abs(v23);
         let x0_new = v23;
-        let x1_new = v24;
         let s0_0_new = v18;
+        let v4 = 2.0f * x1;
+        let steep1 = abs(v4) * FAINT;
+        let v9 = h0 * s0_1;
+        let v12 = h1 * x1;
+        let v14 = v9 + v12;
+        let v19 = select(v14, v4, b17);
+        let v22 = h3 * v19;
+        let v24 = x1 - v22;
+        let far1 = abs(v24);
+        let x1_new = v24;
         let s0_1_new = v19;
-        if (bitcast<u32>(((abs(v23) + abs(v24)) + (abs(v3) * FAINT + abs(v4) * FAINT))) > GONE) {
+        s0_0 = s0_0_new;
+        s0_1 = s0_1_new;
+        if (bitcast<u32>(((far0 + far1) + (steep0 + steep1))) > GONE) {
             let v25 = magnitude(v23);
             let v26 = magnitude(v24);
             let v27 = max(v25, v26);
@@ -136,8 +142,6 @@ fn descend(
         }
         x0 = x0_new;
         x1 = x1_new;
-        s0_0 = s0_0_new;
-        s0_1 = s0_1_new;
         taken += 1u;
     }
     packed_xs[0u * params.count + slot] = vec2<f32>(x0, x1);

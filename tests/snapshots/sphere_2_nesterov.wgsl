@@ -11,7 +11,7 @@ struct Params {
     rows: u32,               // rows of host scalars a configuration has in this dispatch
     advance: u32,            // rows from one step to the next: 0 where all steps are alike
     region: u32,             // where an evaluation writes: a region of `values`
-    last: u32,               // 1: this evaluation ends the launch
+    last: u32,               // 1: this evaluation ends the launch, but for restarts that are BEYOND; 2: for all
     epoch: u32,              // number of the launch, in the upper bits of every status
     zero: u32,               // a 0 that no compiler knows
     tests: u32,              // which stopping tests are on: 1 gradient, 2 target, 4 change
@@ -41,7 +41,6 @@ const NONFINITE = 6u;
 const BEYOND = 7u;
 const GONE = 0x5d5e0b6bu;
 const INFINITE = 0x7f800000u;
-const FAINT = 1e-21f;
 var<private> slot: u32;
 var<private> configuration: u32;
 var<private> restart: vec2<u32>;
@@ -98,24 +97,28 @@ fn descend(
     for (var k = begins; k < params.steps; k++) {
         let step = params.step + k + 1u;
         let v3 = 2.0f * x0;
-        let v4 = 2.0f * x1;
         let v8 = h0 * s0_0;
-        let v9 = h0 * s0_1;
         let v10 = v8 + v3;
-        let v11 = v9 + v4;
         let v12 = h0 * v10;
-        let v13 = h0 * v11;
         let v14 = v3 + v12;
-        let v15 = v4 + v13;
         let v17 = h1 * v14;
-        let v18 = h1 * v15;
         let v19 = x0 - v17;
-        let v20 = x1 - v18;
+        let far0 = abs(v19);
         let x0_new = v19;
-        let x1_new = v20;
         let s0_0_new = v10;
+        let v4 = 2.0f * x1;
+        let v9 = h0 * s0_1;
+        let v11 = v9 + v4;
+        let v13 = h0 * v11;
+        let v15 = v4 + v13;
+        let v18 = h1 * v15;
+        let v20 = x1 - v18;
+        let far1 = abs(v20);
+        let x1_new = v20;
         let s0_1_new = v11;
-        if (bitcast<u32>(((abs(v19) + abs(v20)) + (abs(v3) * FAINT + abs(v4) * FAINT))) > GONE) {
+        s0_0 = s0_0_new;
+        s0_1 = s0_1_new;
+        if (bitcast<u32>((far0 + far1)) > GONE) {
             let v21 = magnitude(v19);
             let v22 = magnitude(v20);
             let v23 = max(v21, v22);
@@ -133,8 +136,6 @@ fn descend(
         }
         x0 = x0_new;
         x1 = x1_new;
-        s0_0 = s0_0_new;
-        s0_1 = s0_1_new;
         taken += 1u;
     }
     packed_xs[0u * params.count + slot] = vec2<f32>(x0, x1);

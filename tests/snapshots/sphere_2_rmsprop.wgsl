@@ -11,7 +11,7 @@ struct Params {
     rows: u32,               // rows of host scalars a configuration has in this dispatch
     advance: u32,            // rows from one step to the next: 0 where all steps are alike
     region: u32,             // where an evaluation writes: a region of `values`
-    last: u32,               // 1: this evaluation ends the launch
+    last: u32,               // 1: this evaluation ends the launch, but for restarts that are BEYOND; 2: for all
     epoch: u32,              // number of the launch, in the upper bits of every status
     zero: u32,               // a 0 that no compiler knows
     tests: u32,              // which stopping tests are on: 1 gradient, 2 target, 4 change
@@ -103,39 +103,47 @@ fn descend(
     let h4 = host[4u];
     for (var k = begins; k < params.steps; k++) {
         let step = params.step + k + 1u;
-        let v3 = 2.0f * x0;
-        let v4 = 2.0f * x1;
-        let v10 = h0 * s0_0;
-        let v11 = h0 * s0_1;
-        let v12 = v3 * v3;
-        let v13 = v4 * v4;
-        let v15 = h1 * v12;
-        let v16 = h1 * v13;
-        let v17 = v10 + v15;
-        let v18 = v11 + v16;
         let v20 = h2 * s1_0;
-        let v21 = h2 * s1_1;
+        let v10 = h0 * s0_0;
+        let v3 = 2.0f * x0;
+        let steep0 = abs(v3) * FAINT;
+        let v12 = v3 * v3;
+        let v15 = h1 * v12;
+        let v17 = v10 + v15;
         let v22 = sqrt(v17);
-        let v23 = sqrt(v18);
         let v25 = h3 + v22;
-        let v26 = h3 + v23;
         let v27 = x0 / v25;
-        let v28 = x1 / v26;
         let v29 = 2.0f * v27;
-        let v30 = 2.0f * v28;
         let v31 = v20 + v29;
-        let v32 = v21 + v30;
         let v34 = h4 * v31;
-        let v35 = h4 * v32;
         let v36 = x0 - v34;
-        let v37 = x1 - v35;
+        let far0 = abs(v36);
         let x0_new = v36;
-        let x1_new = v37;
         let s0_0_new = v17;
-        let s0_1_new = v18;
         let s1_0_new = v31;
+        let v21 = h2 * s1_1;
+        let v11 = h0 * s0_1;
+        let v4 = 2.0f * x1;
+        let steep1 = abs(v4) * FAINT;
+        let v13 = v4 * v4;
+        let v16 = h1 * v13;
+        let v18 = v11 + v16;
+        let v23 = sqrt(v18);
+        let v26 = h3 + v23;
+        let v28 = x1 / v26;
+        let v30 = 2.0f * v28;
+        let v32 = v21 + v30;
+        let v35 = h4 * v32;
+        let v37 = x1 - v35;
+        let far1 = abs(v37);
+        let x1_new = v37;
+        let s0_1_new = v18;
         let s1_1_new = v32;
-        if (bitcast<u32>(((abs(v36) + abs(v37)) + (abs(v3) * FAINT + abs(v4) * FAINT))) > GONE) {
+        s0_0 = s0_0_new;
+        s0_1 = s0_1_new;
+        s1_0 = s1_0_new;
+        s1_1 = s1_1_new;
+        if (bitcast<u32>(((far0 + far1) + (steep0 + steep1))) > GONE) {
             let v38 = magnitude(v36);
             let v39 = magnitude(v37);
             let v40 = max(v38, v39);
@@ -153,10 +161,6 @@ fn descend(
         }
         x0 = x0_new;
         x1 = x1_new;
-        s0_0 = s0_0_new;
-        s0_1 = s0_1_new;
-        s1_0 = s1_0_new;
-        s1_1 = s1_1_new;
         taken += 1u;
     }
     packed_xs[0u * params.count + slot] = vec2<f32>(x0, x1);

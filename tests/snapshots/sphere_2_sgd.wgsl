@@ -11,7 +11,7 @@ struct Params {
     rows: u32,               // rows of host scalars a configuration has in this dispatch
     advance: u32,            // rows from one step to the next: 0 where all steps are alike
     region: u32,             // where an evaluation writes: a region of `values`
-    last: u32,               // 1: this evaluation ends the launch
+    last: u32,               // 1: this evaluation ends the launch, but for restarts that are BEYOND; 2: for all
     epoch: u32,              // number of the launch, in the upper bits of every status
     zero: u32,               // a 0 that no compiler knows
     tests: u32,              // which stopping tests are on: 1 gradient, 2 target, 4 change
@@ -93,15 +93,19 @@ fn descend(
     let h0 = host[0u];
     for (var k = begins; k < params.steps; k++) {
         let step = params.step + k + 1u;
-        let v3 = 2.0f * x0;
-        let v4 = 2.0f * x1;
         let v6 = h0 * x0;
-        let v7 = h0 * x1;
         let v8 = x0 - v6;
-        let v9 = x1 - v7;
+        let far0 = abs(v8);
         let x0_new = v8;
+        let v7 = h0 * x1;
+        let v9 = x1 - v7;
+        let far1 = abs(v9);
         let x1_new = v9;
-        if (bitcast<u32>(((abs(v8) + abs(v9)) + (abs(v3) * FAINT + abs(v4) * FAINT))) > GONE) {
+        let v3 = 2.0f * x0;
+        let steep0 = abs(v3) * FAINT;
+        let v4 = 2.0f * x1;
+        let steep1 = abs(v4) * FAINT;
+        if (bitcast<u32>(((far0 + far1) + (steep0 + steep1))) > GONE) {
             let v10 = magnitude(v8);
             let v11 = magnitude(v9);
             let v12 = max(v10, v11);

@@ -1,8 +1,8 @@
 //! Which gradients need no alarm: where one that is not finite makes a new parameter so, the parameter's alarm tells of both.
 
-use crate::graph::{Binary, Unary};
-use crate::kernel::{Array, Instruction, Kernel, Statement, ValueId};
-use std::collections::{HashMap, HashSet};
+use crate::graph::Unary;
+use crate::kernel::{Array, Instruction, Kernel, Statement, ValueId, carried};
+use std::collections::HashSet;
 
 /// A step that is longer than this for each gradient is not worth a second kernel.
 const SHORT: usize = 24;
@@ -19,8 +19,7 @@ pub(super) fn gradients_alone(kernel: &Kernel, cones: &[HashSet<ValueId>; 2]) ->
     if gradients.is_empty() || kernel.len() > SHORT * gradients.len() {
         return None;
     }
-    let mut carries = HashMap::new();
-    follow(&kernel.body, &gradients, &mut carries);
+    let carries = carried(&kernel.body, &gradients);
     let told: HashSet<ValueId> = parameters.iter().filter_map(|p| carries.get(p).copied()).collect();
     if !gradients.iter().all(|g| told.contains(g)) {
         return None;
@@ -43,30 +42,6 @@ fn magnitudes(body: &[Statement], cone: &HashSet<ValueId>, leaves: &mut HashSet<
             }
             Statement::Loop(l) => magnitudes(&l.body, cone, leaves),
             _ => {}
-        }
-    }
-}
-
-/// By value, a gradient that it is not finite with: sums and products, and quotients of what is not finite, never are.
-fn follow(body: &[Statement], gradients: &HashSet<ValueId>, carries: &mut HashMap<ValueId, ValueId>) {
-    for statement in body {
-        match statement {
-            Statement::Let(value, _) if gradients.contains(value) => {
-                carries.insert(*value, *value);
-            }
-            Statement::Let(value, instruction) => {
-                let of = |v: &ValueId| carries.get(v).copied();
-                let from = match instruction {
-                    Instruction::Unary(Unary::Neg, a) | Instruction::Binary(Binary::Div, a, _) => of(a),
-                    Instruction::Binary(Binary::Add | Binary::Sub | Binary::Mul, a, b) => of(a).or_else(|| of(b)),
-                    Instruction::Fused(_, a, b, c) => of(a).or_else(|| of(b)).or_else(|| of(c)),
-                    Instruction::Select(_, a, b) => of(a).filter(|&a| of(b) == Some(a)),
-                    _ => None,
-                };
-                carries.extend(from.map(|from| (*value, from)));
-            }
-            Statement::Loop(l) => follow(&l.body, gradients, carries),
-            Statement::Store(..) | Statement::Pick(_) => {}
         }
     }
 }
