@@ -65,12 +65,12 @@ impl Private {
     }
 }
 
-/// GPUs, measured on an H100, coordinate steps a second. Straight code against loops over private arrays (1e5 restarts): Rastrigin's
-/// function by Adam 3.5e11 against 8.4e10 at d = 48; 300 numbers spill, 1.6e10 against 7.2e10 at d = 100; Griewank's scans at
-/// d = 32 are better off in loops, 4.4e10 against 2.5e10, and take 4 s to compile straight. A restart spread over 32 lanes: at
-/// d = 64 3.4e11 (straight 2.6e11, 64 lanes 2.0e11), at d = 100 3.2e11 (loops 7.4e10), and with few restarts ten to a hundred
-/// times the others' (4,000 coordinates, 100 restarts: 1.2e11 over 256 lanes, 3.6e8 in storage). Every device has workgroups of
-/// 256. `benches/spread_layout.rs` compares thresholds and widths.
+/// GPUs, measured on an H100 (`benches/results/h100.md`), coordinate steps a second. Straight code against a restart spread over lanes:
+/// 258 numbers alive at once 8.9e11 against 3.9e11 (Styblinski-Tang, d = 64, Adam), 3.6e11 against 3.0e11 (Rastrigin); 200 at d = 100
+/// 2.4e12 against 4.3e11 (Rosenbrock, sgd). What needs more spills: 300 numbers at d = 100 by momentum 2.9e10. Against loops, where lanes
+/// cannot share a restart (Griewank): 320 numbers 4.4e11 against 4.4e10, 383 numbers 1.8e10 against 3.6e10. A restart spread over 32 lanes
+/// is with few restarts ten to a hundred times as fast as the others (4,000 coordinates, 100 restarts: 1.2e11 over 256 lanes, 3.6e8 in
+/// storage). Every device has workgroups of 256. `benches/spread_layout.rs` compares thresholds and widths.
 pub(super) const HARDWARE: Target = Target {
     straight_dim: 128,
     straight_numbers: 192,
