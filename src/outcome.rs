@@ -94,7 +94,15 @@ impl Status {
 
     /// The status of this number; an unknown one is none that a kernel writes.
     pub fn from_code(code: u32) -> Option<Status> {
-        Status::ALL.into_iter().find(|s| *s as u32 == code)
+        Some(match code {
+            1 => Status::Converged,
+            2 => Status::Target,
+            3 => Status::Stalled,
+            4 => Status::MaxSteps,
+            5 => Status::Diverged,
+            6 => Status::Nonfinite,
+            _ => return None,
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use crate::engine::{Backend, Evaluated, Receive};
 use crate::error::{DeviceProblem, Error};
 use crate::fit::{BatchedFit, BatchedOutcome};
 use crate::host::HostRun;
-use crate::outcome::{Batch, DeviceInfo, Event, Flow, Progress, Timing};
+use crate::outcome::{DeviceInfo, Event, Flow, Progress, Timing};
 use crate::plan::{Plan, Precision, Program};
 use crate::random::Starts;
 use crate::step::Evaluation;
@@ -48,8 +48,6 @@ pub(crate) struct GpuEngine {
     modules: RefCell<HashMap<String, Module>>,
     /// The last run's buffers: making them takes longer than a small run.
     buffers: RefCell<Option<(Sizes, Rc<Buffers>)>>,
-    /// Batches that have been given out, whose memory the next ones take.
-    pub(super) spare: RefCell<Vec<Batch>>,
     target: Target,
     /// What a restart's step is said to take, in place of the time that it takes: for tests.
     pretended: Option<Duration>,
@@ -119,7 +117,6 @@ impl GpuEngine {
             epoch: Cell::new(0),
             modules: RefCell::default(),
             buffers: RefCell::default(),
-            spare: RefCell::default(),
             pretended: None,
             #[cfg(test)]
             dispatched: Cell::new(0),

@@ -82,7 +82,6 @@ impl GpuEngine {
         traces: Vec<TraceBatch>,
         receive: &mut Receive<'_>,
     ) -> Result<(), Error> {
-        let mut spare = self.spare.take();
         let given = mapped(&self.gpu, room, |words| {
             let written = Written { plan, packing, launch, back: &parts(words, ranges) };
             let unwritten = || self.gpu.error(DeviceProblem::Unwritten);
@@ -95,27 +94,18 @@ impl GpuEngine {
                 };
             }
             for parts in parts.chunks(TOGETHER.max(rayon::current_num_threads())) {
-                spare.resize_with(spare.len().max(parts.len()), Batch::default);
-                let made = parts
-                    .par_iter()
-                    .zip(spare.par_drain(..parts.len()))
-                    .map(|(&part, mut batch)| written.fill(part, &mut batch).then(|| Delivered::batch(plan, batch)));
+                let made = parts.par_iter().map(|&part| {
+                    let mut batch = Batch::default();
+                    written.fill(part, &mut batch).then(|| Delivered::batch(plan, batch))
+                });
                 let mut given: Vec<Delivered> = made.collect::<Option<_>>().ok_or_else(unwritten)?;
                 if receive(&mut given) == Flow::Stop {
                     return Err(Error::Cancelled);
                 }
-                spare.extend(given.into_iter().filter_map(|given| match given.event {
-                    Some(Event::Batch(batch)) => Some(batch),
-                    _ => None,
-                }));
             }
             Ok(())
         })?;
         given?;
-        // Without points they are small.
-        if !plan.points() {
-            self.spare.replace(spare);
-        }
         for trace in traces {
             if receive(&mut [Event::Trace(trace).into()]) == Flow::Stop {
                 return Err(Error::Cancelled);
@@ -215,14 +205,9 @@ impl Vectorised for Columns<'_> {
             bad |= (known & complete) ^ 1;
         }
         batch.status.clear();
-        batch.status.extend(status.iter().map(|&word| match word & 0xff {
-            1 => Status::Converged,
-            2 => Status::Target,
-            3 => Status::Stalled,
-            4 => Status::MaxSteps,
-            5 => Status::Diverged,
-            _ => Status::Nonfinite,
-        }));
+        // One that is not known is told by `written`.
+        let code = |&word: &u32| Status::from_code(word & 0xff).unwrap_or(Status::Nonfinite);
+        batch.status.extend(status.iter().map(code));
         batch.steps.clear();
         batch.steps.extend_from_slice(steps);
         for (column, words) in

@@ -52,16 +52,31 @@ pub(super) struct Alarm {
 /// have no term. Beyond, registers are short, and each slope would hold one to the end of the step: a sum tells of all.
 const FEW: usize = 48;
 
-/// A sum in pairs, so that no addition waits for many.
-fn sum_of(terms: &[String]) -> String {
+/// The sum of two.
+fn sum(left: &str, right: &str) -> String {
+    format!("{left} + {right}")
+}
+
+/// The larger of two.
+fn larger(left: &str, right: &str) -> String {
+    format!("max({left}, {right})")
+}
+
+/// Terms joined in pairs, so that no operation waits for many; 0 of none.
+fn paired(terms: &[String], join: fn(&str, &str) -> String) -> String {
     match terms {
         [] => "0.0".to_owned(),
         [one] => one.clone(),
         _ => {
             let (left, right) = terms.split_at(terms.len() / 2);
-            format!("({} + {})", sum_of(left), sum_of(right))
+            join(&paired(left, join), &paired(right, join))
         }
     }
+}
+
+/// A sum in pairs.
+fn sum_of(terms: &[String]) -> String {
+    paired(terms, |left, right| format!("({})", sum(left, right)))
 }
 
 /// Sums or largest of some of an alarm's terms each, side by side, so that no operation waits for many.
@@ -69,37 +84,25 @@ fn sum_of(terms: &[String]) -> String {
 struct Terms {
     last: Vec<String>,
     count: usize,
-    seen: HashSet<ValueId>,
 }
 
 impl Terms {
     const SIDES: usize = 4;
 
     /// Adds a number to the side whose turn it is.
-    fn add(&mut self, printer: &mut Printer<'_>, name: &str, number: &str, joined: impl Fn(&str, &str) -> String) {
+    fn add(&mut self, printer: &mut Printer<'_>, name: &str, number: &str, join: fn(&str, &str) -> String) {
         let name = format!("{name}{}", self.count);
         let side = self.count % Terms::SIDES;
         self.count += 1;
         match self.last.get_mut(side) {
             Some(before) => {
-                printer.line(&format!("let {name} = {};", joined(before, number)));
+                printer.line(&format!("let {name} = {};", join(before, number)));
                 *before = name;
             }
             None => {
                 printer.line(&format!("let {name} = {number};"));
                 self.last.push(name);
             }
-        }
-    }
-}
-
-/// The largest of numbers, in pairs.
-fn largest_of(terms: &[String]) -> String {
-    match terms {
-        [one] => one.clone(),
-        _ => {
-            let (left, right) = terms.split_at(terms.len() / 2);
-            format!("max({}, {})", largest_of(left), largest_of(right))
         }
     }
 }
@@ -276,19 +279,19 @@ impl<'k> Printer<'k> {
             let &Statement::Let(value, instruction) = statement else { continue };
             if watched[0].contains(&value) {
                 let number = format!("abs({})", self.name(value));
-                far.add(&mut self, "far", &number, |before, new| format!("{before} + {new}"));
+                far.add(&mut self, "far", &number, sum);
             }
             if watched[1].contains(&value) {
                 let number = format!("abs({}) * FAINT", self.name(value));
-                steep.add(&mut self, "steep", &number, |before, new| format!("{before} + {new}"));
+                steep.add(&mut self, "steep", &number, sum);
             }
             if let Instruction::Unary(op, angle) = instruction
                 && op.is_of_angle()
                 && self.small
-                && wide.seen.insert(angle)
+                && self.angles.insert(angle)
             {
                 let number = format!("abs({})", self.name(angle));
-                wide.add(&mut self, "wide", &number, |before, new| format!("max({before}, {new})"));
+                wide.add(&mut self, "wide", &number, larger);
             }
         }
         let mut before = String::new();
@@ -306,7 +309,7 @@ impl<'k> Printer<'k> {
             "magnitude(slopes) >= INFINITE".to_owned()
         };
         if !wide.last.is_empty() {
-            let _ = writeln!(before, "let widest = {};", largest_of(&wide.last));
+            let _ = writeln!(before, "let widest = {};", paired(&wide.last, larger));
             terms.push("widest * FAR".to_owned());
         }
         let worst_x = self.magnitude(kernel.scalars[0]);

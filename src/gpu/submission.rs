@@ -7,7 +7,7 @@ use super::engine::Module;
 /// Bytes from one dispatch's parameters to the next's: WebGPU's largest alignment of a uniform.
 const STRIDE: u64 = 256;
 /// Dispatches of a submission at most.
-pub(super) const MOST: u64 = 8;
+const MOST: u64 = 8;
 /// Bytes of their parameters.
 pub(super) const PARAMS_BYTES: u64 = STRIDE * MOST;
 

@@ -12,12 +12,8 @@ pub(super) struct Target {
     straight_numbers: u32,
     /// if its step is not heavier than this ([`Kernel::weight`](crate::kernel::Kernel::weight)),
     pub(super) straight_limit: usize,
-    /// and has no more numbers alive at once ([`Kernel::live`](crate::kernel::Kernel::live)) than this, where it could be spread,
-    live_spread: usize,
-    /// or this, where it could not;
-    live_looped: usize,
-    /// around loops, no more coordinates and numbers than these.
-    around_loops: (u32, u32),
+    /// and fits the registers, where they are few.
+    registers: Option<Room>,
     /// The same of an evaluation, which is made once where steps are many.
     pub(super) evaluation_limit: usize,
     /// What an invocation may keep in private arrays.
@@ -36,6 +32,17 @@ pub(super) struct Target {
     pub(super) freezes: bool,
     /// Whether parameters must be hidden from the compiler ([`hidden`](super::library::hidden)).
     pub(super) hides: bool,
+}
+
+/// Room for straight code in registers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Room {
+    /// The most numbers alive at once ([`Kernel::live`](crate::kernel::Kernel::live)) where a restart could be spread,
+    spread: usize,
+    /// and where it could not.
+    looped: usize,
+    /// The most coordinates and numbers around loops.
+    around_loops: (u32, u32),
 }
 
 /// Room for private arrays.
@@ -75,9 +82,7 @@ pub(super) const HARDWARE: Target = Target {
     straight_dim: 128,
     straight_numbers: 192,
     straight_limit: 4500,
-    live_spread: 270,
-    live_looped: 330,
-    around_loops: (48, 144),
+    registers: Some(Room { spread: 270, looped: 330, around_loops: (48, 144) }),
     evaluation_limit: 1500,
     private: Private { numbers: 2048, squares: u64::MAX },
     lane: Private { numbers: 2048, squares: u64::MAX },
@@ -100,9 +105,7 @@ const SOFTWARE: Target = Target {
     straight_dim: 128,
     straight_numbers: 320,
     straight_limit: 8000,
-    live_spread: usize::MAX,
-    live_looped: usize::MAX,
-    around_loops: (128, 320),
+    registers: None,
     evaluation_limit: 400,
     private: Private { numbers: 2048, squares: 2_500 },
     lane: Private { numbers: 2048, squares: 100_000 },
@@ -134,9 +137,10 @@ impl Target {
 
     /// Whether straight code of a step over so many numbers fits the registers, in the place of code that is spread or not.
     pub(super) fn fits(&self, kernel: &Kernel, numbers: u32, spread: bool) -> bool {
+        let Some(room) = self.registers else { return true };
         match kernel.live() {
-            Some(live) => live <= if spread { self.live_spread } else { self.live_looped },
-            None => !spread && kernel.dim <= self.around_loops.0 && numbers <= self.around_loops.1,
+            Some(live) => live <= if spread { room.spread } else { room.looped },
+            None => !spread && kernel.dim <= room.around_loops.0 && numbers <= room.around_loops.1,
         }
     }
 
