@@ -81,19 +81,32 @@ fn early_stopping(engine: &Engine) -> Result<(), Error> {
 
 /// Exponents of run time in restarts, steps and dimension, by least squares over the logarithms.
 fn growth(engine: &Engine) -> Result<(), Error> {
-    println!("\nrun time of the sphere by sgd, as a power of the size (least squares over logarithms)");
-    let plan = |dim: u32, restarts: u64, steps: u64| {
+    println!("\nrun time as a power of the size (least squares over logarithms)");
+    let sphere = |dim: u32, restarts: u64, steps: u64| {
         plan("sphere", dim, "sgd(lr=1e-5)")?.restarts(restarts).steps(steps).resolve()
     };
     let restarts = [1e6, 1e7, 1e8].map(|n| n as u64);
     let steps = [10_000, 100_000, 1_000_000];
     let dims = [10, 100, 1_000, 10_000];
-    let by_restarts = restarts.iter().map(|&n| plan(2, n, 100)).collect::<Result<Vec<Plan>, Error>>()?;
-    line(engine, "restarts (2-D, 100 steps)", &restarts.map(|n| n as f64), &by_restarts)?;
-    let by_steps = steps.iter().map(|&t| plan(2, 20_000, t)).collect::<Result<Vec<Plan>, Error>>()?;
-    line(engine, "steps (2-D, 20,000 restarts)", &steps.map(|t| t as f64), &by_steps)?;
-    let by_dim = dims.iter().map(|&d| plan(d, 8_000, 1_000)).collect::<Result<Vec<Plan>, Error>>()?;
-    line(engine, "dimension (8,000 restarts, 1,000 steps)", &dims.map(f64::from), &by_dim)
+    let by_restarts = restarts.iter().map(|&n| sphere(2, n, 100)).collect::<Result<Vec<Plan>, Error>>()?;
+    line(engine, "restarts (sphere, sgd, 2-D, 100 steps)", &restarts.map(|n| n as f64), &by_restarts)?;
+    let by_steps = steps.iter().map(|&t| sphere(2, 20_000, t)).collect::<Result<Vec<Plan>, Error>>()?;
+    line(engine, "steps (sphere, sgd, 2-D, 20,000 restarts)", &steps.map(|t| t as f64), &by_steps)?;
+    // The sphere by gradient descent reads and writes memory and computes next to nothing; other steps have more to do.
+    for (surface, optimizer, steps) in [
+        ("sphere", "sgd(lr=1e-5)", 1_000),
+        ("styblinski_tang", "sgd(lr=1e-5)", 1_000),
+        ("rastrigin", "sgd(lr=1e-5)", 250),
+        ("sphere", "adam(lr=1e-5)", 500),
+        ("rastrigin", "adam(lr=1e-5)", 250),
+    ] {
+        let by_dim = dims.iter().map(|&d| plan(surface, d, optimizer)?.restarts(8_000).steps(steps).resolve());
+        let by_dim = by_dim.collect::<Result<Vec<Plan>, Error>>()?;
+        let rule = optimizer.split('(').next().unwrap_or(optimizer);
+        let name = format!("dimension ({surface}, {rule}, 8,000 restarts)");
+        line(engine, &name, &dims.map(f64::from), &by_dim)?;
+    }
+    Ok(())
 }
 
 fn line(engine: &Engine, name: &str, sizes: &[f64], plans: &[Plan]) -> Result<(), Error> {
@@ -104,6 +117,6 @@ fn line(engine: &Engine, name: &str, sizes: &[f64], plans: &[Plan]) -> Result<()
     let slope = logs.iter().map(|p| (p.0 - mx) * (p.1 - my)).sum::<f64>()
         / logs.iter().map(|p| (p.0 - mx).powi(2)).sum::<f64>();
     let each: Vec<String> = sizes.iter().zip(&times).map(|(s, t)| format!("{s:.0e}: {t:.3} s")).collect();
-    println!("{name:<42} exponent {slope:.3}   {}", each.join(", "));
+    println!("{name:<52} exponent {slope:.3}   {}", each.join(", "));
     Ok(())
 }

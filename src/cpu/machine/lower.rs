@@ -5,7 +5,7 @@ use super::frame::TABLES;
 use super::implied::gradients_alone;
 use crate::cpu::tile::TileLayout;
 use crate::graph::{Binary, MAX_RANK, Unary};
-use crate::kernel::{Array, Index, Instruction, Kernel, Loop, LoopVar, Statement, ValueId};
+use crate::kernel::{Array, Carried, Index, Instruction, Kernel, Loop, LoopVar, Statement, ValueId};
 use crate::random::Purpose;
 use std::collections::{HashMap, HashSet};
 
@@ -65,6 +65,7 @@ pub(super) fn record(kernel: &Kernel, layout: &TileLayout, bytes: i32, watched: 
         end,
         cones,
         alone: gradients.is_none(),
+        turns: None,
     };
     let body = in_order_of_elements(&kernel.body);
     lowering.body(&body)?;
@@ -166,6 +167,19 @@ impl Origins {
     }
 }
 
+/// Items of a loop's turn that is long enough: shorter ones stand several in one.
+const ENOUGH: usize = 800;
+/// The most of them.
+const MOST: u32 = 8;
+
+/// Which turns of a loop a body stands for: `first`, and then every `step`th; a single one where `step` is 0.
+#[derive(Clone, Copy)]
+struct Turns {
+    var: LoopVar,
+    first: u32,
+    step: u32,
+}
+
 struct Lowering<'r> {
     layout: &'r TileLayout,
     bytes: i32,
@@ -179,14 +193,24 @@ struct Lowering<'r> {
     cones: [HashSet<ValueId>; 2],
     /// Whether gradients have an alarm of their own.
     alone: bool,
+    /// The turns that the body under way stands for, where these are not all of its loop's.
+    turns: Option<Turns>,
 }
 
 impl Lowering<'_> {
     fn place(&self, base: Base, first: i32, index: Index, unit: i32) -> Option<Place> {
-        let offset = first.checked_add(index.offset.checked_mul(unit)?)?;
+        let mut offset = first.checked_add(index.offset.checked_mul(unit)?)?;
         let mut terms = [(0, 0); MAX_RANK];
-        for (slot, (var, step)) in terms.iter_mut().zip(index.terms()) {
-            *slot = (var, step.checked_mul(unit)?);
+        let mut free = terms.iter_mut();
+        for (var, step) in index.terms() {
+            let mut bytes = step.checked_mul(unit)?;
+            if let Some(turns) = self.turns.filter(|t| t.var == var) {
+                offset = offset.checked_add(bytes.checked_mul(turns.first as i32)?)?;
+                bytes = bytes.checked_mul(turns.step as i32)?;
+            }
+            if bytes != 0 {
+                *free.next()? = (var, bytes);
+            }
         }
         Some(Place { base, offset, terms, single: false })
     }
@@ -227,22 +251,69 @@ impl Lowering<'_> {
     }
 
     fn nest(&mut self, l: &Loop) -> Option<()> {
-        let kept = l.carried.iter().filter(|c| !self.cones.iter().any(|cone| cone.contains(&c.value)));
+        let kept: Vec<&Carried> =
+            l.carried.iter().filter(|c| !self.cones.iter().any(|cone| cone.contains(&c.value))).collect();
+        let together = self.together(l, &kept)?;
+        // What is left over comes first, so that accumulators take the turns in their order.
+        let early = l.count % together;
+        for c in &kept {
+            self.values[c.value as usize] = self.values[c.init as usize];
+        }
+        self.turns(l, &kept, (0..early).map(|first| Turns { var: l.var, first, step: 0 }))?;
         let mut carried = Vec::new();
-        for c in kept {
+        for c in &kept {
             let value = self.recorder.carried();
-            carried.push((value, self.value(c.init)?, c.next));
+            carried.push((value, self.value(c.value)?));
             self.values[c.value as usize] = Some(value);
         }
         self.recorder.open();
-        self.body(&l.body)?;
-        let carried = carried
-            .into_iter()
-            .map(|(value, init, next)| Some(CarriedCode { value, init, next: self.value(next)? }))
-            .collect::<Option<Vec<CarriedCode>>>();
+        let turns = (early..early + together).map(|first| Turns { var: l.var, first, step: together });
+        self.turns(l, &kept, turns)?;
         let body = self.recorder.close();
-        self.recorder.item(Item::Loop(Box::new(LoopCode { var: l.var, count: l.count, carried: carried?, body })));
+        let carried = kept.iter().zip(carried).map(|(c, (value, init))| {
+            let next = self.values[c.value as usize].replace(value)?;
+            Some(CarriedCode { value, init, next })
+        });
+        let carried = carried.collect::<Option<Vec<CarriedCode>>>()?;
+        let count = l.count / together;
+        self.recorder.item(Item::Loop(Box::new(LoopCode { var: l.var, count, carried, body })));
         Some(())
+    }
+
+    /// Records a loop's body for some turns, one behind the other; accumulators are left with what they are then.
+    fn turns(&mut self, l: &Loop, kept: &[&Carried], turns: impl Iterator<Item = Turns>) -> Option<()> {
+        let around = self.turns;
+        for turn in turns {
+            // Of a loop with loops inside every turn stands for itself.
+            if (turn.first, turn.step) != (0, 1) {
+                self.turns = Some(turn);
+            }
+            self.body(&l.body)?;
+            self.turns = around;
+            let next: Vec<Value> = kept.iter().map(|c| self.value(c.next)).collect::<Option<_>>()?;
+            for (c, next) in kept.iter().zip(next) {
+                self.values[c.value as usize] = Some(next);
+            }
+        }
+        Some(())
+    }
+
+    /// How many turns stand in one: a short turn is a chain that waits for the one before, where several could go side by side.
+    fn together(&mut self, l: &Loop, kept: &[&Carried]) -> Option<u32> {
+        if l.body.iter().any(|s| matches!(s, Statement::Loop(_))) {
+            return Some(1);
+        }
+        // Recorded for its length alone.
+        let (values, end) = (self.values.clone(), self.end);
+        self.recorder.open();
+        for c in kept {
+            self.values[c.value as usize] = Some(self.recorder.carried());
+        }
+        self.body(&l.body)?;
+        let length = self.recorder.close().len();
+        (self.values, self.end) = (values, end);
+        let most = ((ENOUGH / length.max(1)) as u32).min(l.count).clamp(1, MOST);
+        Some(1 << most.ilog2())
     }
 
     fn assign(&mut self, value: ValueId, instruction: Instruction) -> Option<()> {

@@ -262,37 +262,41 @@ fn products_and_sums_are_rounded_once_wherever_their_operands_lie() {
 
 #[test]
 fn accumulators_of_fused_sums() {
-    // s = Σ x0·k + s, p = p·x1 + k, and one that both factors come from.
-    let mut body = vec![Statement::Let(0, X0), Statement::Let(1, X1)];
-    body.push(Statement::Loop(Box::new(Loop {
-        var: 0,
-        count: 7,
-        block: None,
-        carried: vec![
-            Carried { value: 2, init: 0, next: 6 },
-            Carried { value: 3, init: 1, next: 7 },
-            Carried { value: 4, init: 1, next: 8 },
-        ],
-        body: vec![
-            Statement::Let(5, Instruction::Position(Index::moving(1, 0, 1))),
-            Statement::Let(6, Instruction::Fused(Fused::Add, 0, 5, 2)),
-            Statement::Let(7, Instruction::Fused(Fused::SubtractFrom, 3, 1, 5)),
-            Statement::Let(8, Instruction::Fused(Fused::Subtract, 4, 4, 2)),
-        ],
-    })));
-    body.push(Statement::Let(9, Instruction::Binary(Binary::Add, 2, 3)));
-    body.push(Statement::Let(10, Instruction::Binary(Binary::Add, 9, 4)));
-    let kernel = kernel(2, body, 11, vec![10, 10], Vec::new());
-    let (x0, x1) = (0.21f32, 0.83f32);
-    let (mut s, mut p, mut q) = (x0, x1, x1);
-    for k in 1..=7 {
-        let before = s;
-        s = x0.mul_add(k as f32, s);
-        p = (-p).mul_add(x1, k as f32);
-        q = q.mul_add(q, -before);
-    }
-    for width in widths() {
-        assert_eq!(evaluate(&kernel, width, &[(x0, x1)]), [s + p + q], "{width:?}");
+    // s = Σ x0·k + s, p = p·x1 + k, and one that both factors come from: none comes to the same with its turns in
+    // another order. Several turns stand in one, and some may be left over.
+    for count in [1, 2, 7, 8, 19, 32] {
+        let mut body = vec![Statement::Let(0, X0), Statement::Let(1, X1)];
+        body.push(Statement::Loop(Box::new(Loop {
+            var: 0,
+            count,
+            block: None,
+            carried: vec![
+                Carried { value: 2, init: 0, next: 6 },
+                Carried { value: 3, init: 1, next: 7 },
+                Carried { value: 4, init: 1, next: 8 },
+            ],
+            body: vec![
+                Statement::Let(5, Instruction::Position(Index::moving(1, 0, 1))),
+                Statement::Let(6, Instruction::Fused(Fused::Add, 0, 5, 2)),
+                Statement::Let(7, Instruction::Fused(Fused::SubtractFrom, 3, 1, 5)),
+                Statement::Let(8, Instruction::Fused(Fused::Subtract, 4, 4, 2)),
+            ],
+        })));
+        body.push(Statement::Let(9, Instruction::Binary(Binary::Add, 2, 3)));
+        body.push(Statement::Let(10, Instruction::Binary(Binary::Add, 9, 4)));
+        let kernel = kernel(2, body, 11, vec![10, 10], Vec::new());
+        let (x0, x1) = (0.0021f32, 0.83f32);
+        let (mut s, mut p, mut q) = (x0, x1, x1);
+        for k in 1..=count {
+            let before = s;
+            s = x0.mul_add(k as f32, s);
+            p = (-p).mul_add(x1, k as f32);
+            q = q.mul_add(q, -before);
+        }
+        for width in widths() {
+            let got = evaluate(&kernel, width, &[(x0, x1)]);
+            assert_eq!(got, [s + p + q], "{width:?}, {count} turns");
+        }
     }
 }
 
