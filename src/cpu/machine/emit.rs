@@ -359,10 +359,12 @@ impl<'d> Emitter<'d> {
     }
 
     /// Keeps what all tiles of a step share and the body reads most in registers: constants, host scalars, and the zero of
-    /// gradients' alarms. Only where several tiles go together (AVX-512), because a long body needs its registers: momentum on
-    /// Rosenbrock's function took 1.2 times as long without in two dimensions, and as long in a hundred.
+    /// gradients' alarms. Only where several tiles go together or there are loops (AVX-512), because a long body needs its registers:
+    /// momentum on Rosenbrock's function took 1.2 times as long without in two dimensions, and as long in a hundred. In a thousand, in
+    /// loops, Styblinski and Tang's by gradient descent took 1.2 times as long without.
     pub(super) fn keep_shared(&mut self, body: &[Item], tiles: usize) {
-        if self.form() != Form::Avx512 || tiles == 1 {
+        let loops = body.iter().any(|i| matches!(i, Item::Loop(_)));
+        if self.form() != Form::Avx512 || tiles == 1 && !loops {
             return;
         }
         let mut counts: HashMap<Value, u32> = HashMap::new();
@@ -388,7 +390,7 @@ impl<'d> Emitter<'d> {
         }
     }
 
-    /// How often a body without loops reads each number that all tiles share, and watches a gradient.
+    /// How often a body reads each number that all tiles share, and watches a gradient.
     fn count_reads(&mut self, body: &[Item], counts: &mut HashMap<Value, u32>, watches: &mut u32) {
         for item in body {
             match item {
@@ -401,7 +403,8 @@ impl<'d> Emitter<'d> {
                     }
                 }
                 Item::Watch { alarm: Alarm::Gradient, .. } => *watches += 1,
-                Item::Store(..) | Item::Watch { .. } | Item::Loop(_) => {}
+                Item::Loop(l) => self.count_reads(&l.body, counts, watches),
+                Item::Store(..) | Item::Watch { .. } => {}
             }
         }
     }
