@@ -18,7 +18,7 @@ struct Params {
     rows: u32,               // rows of host scalars a configuration has in this dispatch
     advance: u32,            // rows from one step to the next: 0 where all steps are alike
     region: u32,             // where an evaluation writes: a region of `values`
-    last: u32,               // 1: this evaluation ends the launch, but for restarts that are BEYOND; 2: for all
+    settles: u32,            // whose end this evaluation settles: one of SETTLES, below
     epoch: u32,              // number of the launch, in the upper bits of every status
     zero: u32,               // a 0 that no compiler knows
     tests: u32,              // which stopping tests are on: 1 gradient, 2 target, 4 change
@@ -55,6 +55,8 @@ const MAX_STEPS = 4u;
 const DIVERGED = 5u;
 const NONFINITE = 6u;
 const BEYOND = 7u;           // runs on, by the kernel that knows all angles
+const SETTLES_NOBODY = 0u;
+const SETTLES_ALL = 2u;       // 1: all but those that are BEYOND
 const LAST_VALUE = 2u;       // region of the value one step ago
 const GONE = 0x5d5e0b6bu;    // a `magnitude` above is a blow-up: 1e18
 const INFINITE = 0x7f800000u; // a `magnitude` of at least this is not finite
@@ -127,11 +129,11 @@ fn reason(value: f32, squared_norm: f32, before: f32, known: bool) -> u32 {
 fn conclude(value: f32, squared_norm: f32) {
     values[params.region * params.count + slot] = value;
     values[(params.region + 1u) * params.count + slot] = sqrt(squared_norm);
-    if (params.last == 0u) {
+    if (params.settles == SETTLES_NOBODY) {
         return;
     }
     var code = status[slot] & 0xffu;
-    if (code == BEYOND && params.last == 1u) {
+    if (code == BEYOND && params.settles != SETTLES_ALL) {
         return;
     }
     if (runs(code)) {

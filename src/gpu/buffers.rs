@@ -23,7 +23,8 @@ pub(super) struct Params {
     pub(super) rows: u32,
     pub(super) advance: u32,
     pub(super) region: u32,
-    pub(super) last: u32,
+    /// [`Settles`]
+    pub(super) settles: u32,
     pub(super) epoch: u32,
     pub(super) zero: u32,
     pub(super) tests: u32,
@@ -35,6 +36,18 @@ pub(super) struct Params {
     pub(super) list: u32,
     /// A uniform struct is as long as a multiple of four words.
     pub(super) pad: [u32; 2],
+}
+
+/// Whose end an evaluation settles, as common.wgsl numbers it.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(super) enum Settles {
+    /// It only looks.
+    Nobody = 0,
+    /// Everybody's but those that another module goes on with.
+    AllButBeyond = 1,
+    /// Everybody's.
+    All = 2,
 }
 
 /// How many elements of a restart's parameters, or of a state, lie together: those that one instruction loads, or all of

@@ -1,7 +1,8 @@
 //! Batched fits on a GPU: launches that fit its memory, dispatches that no watchdog minds.
 
 use super::buffers::{filled, layout_of, read};
-use super::engine::{GpuEngine, LAUNCH_BYTES, MAX_SLOTS, Module, POISON};
+use super::compile::Module;
+use super::engine::{GpuEngine, LAUNCH_BYTES, MAX_SLOTS, POISON};
 use super::fit_shader::{FitShader, fit_shader};
 use super::pace::Pace;
 use super::submission::dispatch;

@@ -1,7 +1,8 @@
 //! What a launch leaves in its buffers, read back, checked, and given out as batches and traces.
 
 use super::buffers::{Buffers, Packing, mapped, parts, read};
-use super::engine::{GpuEngine, Launch, POISON, Piece};
+use super::engine::{GpuEngine, POISON};
+use super::launch::{Launch, Piece};
 use super::shader::{START_REGION, TRACE_REGION};
 use super::submission::Range;
 use crate::cpu::{Vectorised, Width, vectorised};

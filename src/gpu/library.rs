@@ -168,6 +168,16 @@ mod tests {
     }
 
     #[test]
+    fn short_private_arrays_are_lengthened() {
+        let text = "@group(0) @binding(0) var<uniform> params: Params;\n@group(0) @binding(1) var<storage> xs: array<f32>;\n\
+            var<workgroup> w: array<f32, 8>;\n@compute @workgroup_size(64)\nfn f() {\n    var x: array<f32, 8>;\n    var y: array<f32, 40>;\n}\n";
+        let hidden = hidden(text);
+        for line in ["var<workgroup> w: array<f32, 8>;", "    var x: array<f32, 33>;", "    var y: array<f32, 40>;"] {
+            assert!(hidden.lines().any(|l| l == line), "{line} in\n{hidden}");
+        }
+    }
+
+    #[test]
     fn every_declaration_has_a_name() {
         for item in [MATH, PHILOX, STARTS, COMMON, ROWS].into_iter().flat_map(items) {
             assert!(!item.name.is_empty(), "{}", item.text);

@@ -2,6 +2,7 @@
 
 mod buffers;
 mod cache;
+mod compile;
 mod crowd;
 mod descent;
 mod device;
@@ -9,6 +10,7 @@ mod engine;
 mod fit;
 mod fit_shader;
 mod harvest;
+mod launch;
 mod library;
 mod pace;
 mod print;

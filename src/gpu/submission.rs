@@ -1,8 +1,8 @@
 //! What goes to the device together: dispatches, each with its parameters, and what is copied for the host behind them.
 
 use super::buffers::{Buffers, Params};
+use super::compile::Module;
 use super::device::Gpu;
-use super::engine::Module;
 
 /// Bytes from one dispatch's parameters to the next's: WebGPU's largest alignment of a uniform.
 const STRIDE: u64 = 256;
