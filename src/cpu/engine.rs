@@ -62,6 +62,12 @@ impl CpuEngine {
     pub(crate) fn new(threads: usize) -> CpuEngine {
         CpuEngine { threads, width: Width::detect(), workers: Mutex::new(None), pool: OnceLock::new() }
     }
+
+    /// The same engine with vectors of a width that this machine has.
+    #[cfg(test)]
+    pub(super) fn with_width(self, width: Width) -> CpuEngine {
+        CpuEngine { width, ..self }
+    }
 }
 
 /// Straight where that is short, else in loops; `name` is what messages call the formula.

@@ -1,10 +1,12 @@
-use super::super::engine::compile;
+use super::super::engine::{CpuEngine, compile};
 use super::super::lane::{CHUNK, Lane, Width};
 use super::super::tile::{Line, Task, TileLayout, Work};
 use super::{MachineCode, Worker};
 use crate::catalog;
+use crate::engine::Backend;
 use crate::graph::{Binary, LaneLoop, Unary};
 use crate::kernel::{Array, Carried, Fused, Index, Instruction, Kernel, Loop, Statement, Type};
+use crate::outcome::{Event, Flow, Timing};
 use crate::{Plan, Stopping, Surface};
 
 /// The forms that this machine can run.
@@ -308,6 +310,49 @@ fn tiles_that_put_restarts_down_are_evaluated_by_machine_code() {
     for width in widths() {
         assert!(MachineCode::new(&kernel, layout.clone(), width, Task::Evaluate).is_some(), "{width:?}");
     }
+}
+
+/// Where restarts of a plan end, with vectors of a width: the value and the coordinates of one after the other.
+fn ends(plan: &Plan, width: Width) -> Vec<f32> {
+    let mut ends = Vec::new();
+    let engine = CpuEngine::new(1).with_width(width);
+    let taken = engine.descend(plan, &mut Timing::default(), &mut |given| {
+        for event in given.iter().filter_map(|g| g.event.as_ref()) {
+            let Event::Batch(batch) = event else { continue };
+            for r in 0..batch.len() {
+                let x = (0..batch.dim).map(|i| batch.x.at(i * batch.len() + r));
+                ends.extend(std::iter::once(batch.value.at(r)).chain(x).map(|v| v as f32));
+            }
+        }
+        Flow::Continue
+    });
+    taken.expect("it runs");
+    ends
+}
+
+#[test]
+fn descents_have_the_bits_of_the_tape() {
+    let mut wrong = Vec::new();
+    let mut loops = 0;
+    for (k, name) in catalog::surfaces().enumerate() {
+        // Straight code, and loops of a number of turns that no small number divides.
+        for dim in [2, 31, 331] {
+            let Ok(surface) = Surface::named(name, Some(dim)) else { continue };
+            let optimizer = ["sgd(lr=1e-5)", "momentum(lr=1e-5)", "adam"][(k + dim as usize) % 3];
+            let plan = Plan::new(surface).optimizer(optimizer).restarts(20).steps(5).resolve().expect("a plan");
+            loops += usize::from(CpuEngine::new(1).layout(&plan).expect("a layout").contains("loops"));
+            let tape = ends(&plan, Width::Baseline);
+            for width in widths() {
+                let own = ends(&plan, width);
+                let same = own.len() == tape.len() && own.iter().zip(&tape).all(|(&a, &b)| same(a, b));
+                if !same {
+                    wrong.push(format!("{name} {dim} {optimizer} {width:?}"));
+                }
+            }
+        }
+    }
+    assert!(loops > 20, "loops are among them: {loops}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Nothing falls back to the tape unseen: it computes the same bits, forty times slower.
