@@ -17,6 +17,9 @@ use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
+/// Steps of a dispatch: a restart that is frozen says in 24 bits at which of them it stopped.
+const MOST_STEPS: u64 = (1 << 24) - 1;
+
 /// Pipelines that an engine keeps.
 const MODULES: usize = 64;
 
@@ -168,12 +171,12 @@ impl GpuEngine {
 
     /// How many steps a dispatch may take on a device that bounds the turns of an invocation's loops.
     fn most_steps(&self, step: &Shader, evaluation: &Shader, dim: u32) -> Result<u64, Error> {
-        let Some(limit) = self.gpu.about.turn_limit() else { return Ok(u64::MAX) };
+        let Some(limit) = self.gpu.about.turn_limit() else { return Ok(MOST_STEPS) };
         // Loading and storing are loops too.
         let around = 2 * u64::from(dim) + 8;
         self.runs_to_the_end("a step", step.turns.saturating_add(around + 1))?;
         self.runs_to_the_end("an evaluation", evaluation.turns)?;
-        Ok(limit.saturating_sub(around) / (step.turns + 1))
+        Ok((limit.saturating_sub(around) / (step.turns + 1)).min(MOST_STEPS))
     }
 
     /// A device that bounds the turns of an invocation's loops ends them silently: what takes more is refused.

@@ -255,11 +255,14 @@ impl Restart<'_> {
         if self.freezes {
             let listed = if number == 0 { String::new() } else { format!("({place} < params.listed) & ") };
             let _ = writeln!(text, "let begun{t} = {listed}((status[slot{t}] & 0xffu) == {});", self.takes());
-            let _ = writeln!(text, "var running{t} = begun{t};");
+            let _ = writeln!(text, "var code{t} = select(MAX_STEPS, RUNNING, begun{t});");
+            if self.angles == Angles::Rest {
+                text.push_str("let taken = status[params.count + slot];\n");
+            }
         } else {
             let _ = writeln!(text, "if ((status[slot] & 0xffu) != {}) {{\n    return;\n}}", self.takes());
+            text.push_str("var code = RUNNING;\nvar taken = status[params.count + slot];\n");
         }
-        let _ = writeln!(text, "var code{t} = RUNNING;\nvar taken{t} = status[params.count + slot{t}];");
         if self.step.value.is_some() {
             let _ = writeln!(text, "var before{t} = values[LAST_VALUE * params.count + slot{t}];");
         } else if self.tested() {
@@ -340,7 +343,7 @@ impl Restart<'_> {
         let value = next(self.step.value.is_some());
         let norm = next(self.step.gradient_norm.is_some());
         let reason = format!(
-            "reason({}, {}, before{t}, taken{t} > 0u)",
+            "reason({}, {}, before{t}, step > 1u)",
             value.as_deref().unwrap_or("0.0"),
             norm.as_deref().unwrap_or("1.0")
         );
@@ -358,9 +361,12 @@ impl Restart<'_> {
                 beyond = format!("beyond{t} | ");
                 cause = format!("select({cause}, BEYOND, beyond{t})");
             }
-            let _ = writeln!(text, "let stops{t} = running{t} & ({beyond}nonfinite{t} | {found}({worst_x} > GONE));");
-            let _ = writeln!(text, "code{t} = select(code{t}, {cause}, stops{t});");
-            let _ = writeln!(text, "running{t} = running{t} & !stops{t};");
+            // One number says how a restart stopped, and at which step: what changes from turn to turn costs this device a load, a
+            // selection and a store.
+            let stops = format!("{beyond}nonfinite{t} | {found}({worst_x} > GONE)");
+            let _ = writeln!(text, "let stops{t} = (code{t} == RUNNING) & ({stops});");
+            let _ = writeln!(text, "code{t} = select(code{t}, (k << 8u) | {cause}, stops{t});");
+            let _ = writeln!(text, "let running{t} = code{t} == RUNNING;");
             if let Some(value) = value {
                 let _ = writeln!(text, "before{t} = select(before{t}, {value}, running{t});");
             }
@@ -415,7 +421,7 @@ impl Restart<'_> {
         text.push_str("}\n");
         if self.tested() {
             let (value, norm) = (value.as_deref().unwrap_or("0.0"), norm.as_deref().unwrap_or("1.0"));
-            let _ = writeln!(text, "code = reason({value}, {norm}, before, taken > 0u);");
+            let _ = writeln!(text, "code = reason({value}, {norm}, before, step > 1u);");
             text.push_str("if (code != RUNNING) {\n    break;\n}\n");
             if self.step.value.is_some() {
                 let _ = writeln!(text, "before = {value};");
@@ -433,7 +439,8 @@ impl Restart<'_> {
         for (name, array) in arrays {
             for i in 0..self.dim as i32 {
                 let new = fresh(array, i, t);
-                let _ = match self.freezes {
+                // Nobody asks for the states of a restart that has stopped, but where it is left for the module of the rest.
+                let _ = match self.freezes && (array == Array::Next || self.angles == Angles::Small) {
                     true => writeln!(text, "{name}{i}{t} = select({name}{i}{t}, {new}, running{t});"),
                     false => writeln!(text, "{name}{i}{t} = {new};"),
                 };
@@ -443,7 +450,6 @@ impl Restart<'_> {
 
     /// Makes new parameters and states the current ones.
     fn commit(&self, text: &mut String) {
-        let t = &self.tail;
         if self.layout == Layout::Straight {
             let states = (0..self.step.states as u32).map(|k| (format!("s{k}_"), Array::State(k)));
             self.take(text, [("x".to_owned(), Array::Next)].into_iter().chain(states));
@@ -452,10 +458,9 @@ impl Restart<'_> {
         } else {
             text.push_str("let turn = here;\nhere = there;\nthere = turn;\n");
         }
-        let _ = match self.freezes {
-            true => writeln!(text, "taken{t} += select(0u, 1u, running{t});"),
-            false => writeln!(text, "taken += 1u;"),
-        };
+        if !self.freezes {
+            text.push_str("taken += 1u;\n");
+        }
     }
 
     /// Stores the restart.
@@ -483,21 +488,28 @@ impl Restart<'_> {
                 );
             }
         }
-        let code = match self.angles {
-            Angles::Rest => "select(code, BEYOND, code == RUNNING)".to_owned(),
-            _ => format!("code{t}"),
+        let (end, taken) = if self.freezes {
+            let _ = writeln!(text, "let end{t} = code{t} & 0xffu;");
+            let _ = writeln!(text, "let made{t} = select(code{t} >> 8u, params.steps, end{t} == RUNNING);");
+            (format!("end{t}"), format!("params.step + made{t}"))
+        } else {
+            ("code".to_owned(), "taken".to_owned())
         };
-        let _ = writeln!(text, "status[slot{t}] = (params.epoch << 8u) | {code};");
-        let _ = writeln!(text, "status[params.count + slot{t}] = taken{t};");
+        let status = match self.angles {
+            Angles::Rest => format!("select({end}, BEYOND, {end} == RUNNING)"),
+            _ => end.clone(),
+        };
+        let _ = writeln!(text, "status[slot{t}] = (params.epoch << 8u) | {status};");
+        let _ = writeln!(text, "status[params.count + slot{t}] = {taken};");
         if self.step.value.is_some() {
             let _ = writeln!(text, "values[LAST_VALUE * params.count + slot{t}] = before{t};");
         }
         let ended = match self.angles {
             Angles::Small => {
-                let _ = writeln!(text, "if (code{t} == BEYOND) {{\n    atomicAdd(&queue.beyond, 1u);\n}}");
-                format!("!runs(code{t})")
+                let _ = writeln!(text, "if ({end} == BEYOND) {{\n    atomicAdd(&queue.beyond, 1u);\n}}");
+                format!("!runs({end})")
             }
-            _ => format!("code{t} != RUNNING"),
+            _ => format!("{end} != RUNNING"),
         };
         let _ = writeln!(text, "if ({ended}) {{\n    atomicAdd(&queue.ended, 1u);\n}}");
         if !self.freezes {
