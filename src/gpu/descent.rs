@@ -118,7 +118,8 @@ fn module(
     let scratch: u32 = kernel.scratch.iter().sum();
     // Those that are left begin at steps of their own.
     let alone = layout != Layout::Straight || kernel.turns() > 0 || angles == Angles::Rest;
-    let abreast = if alone { 1 } else { target.abreast(dim, held) };
+    let weight = kernel.weight(angles == Angles::Small);
+    let abreast = if alone { 1 } else { target.abreast(dim, held, weight) };
     let many = numbers.len() > 1;
     let scheduled = plan.scheduled(numbers);
     let varying = step.host.varying(&scheduled);

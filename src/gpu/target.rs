@@ -20,8 +20,8 @@ pub(super) struct Target {
     pub(super) private: Private,
     /// The same of a lane of a workgroup that shares a restart.
     pub(super) lane: Private,
-    /// An invocation takes several restarts while they have no more coordinates and numbers together than this.
-    abreast: (u32, u32),
+    /// An invocation takes several restarts while they have no more coordinates, numbers and weight of a step together than this.
+    abreast: (u32, u32, usize),
     /// From this dimension on a restart is spread over a workgroup that shares nothing,
     owned_from: u32,
     /// and from this on over any,
@@ -86,7 +86,7 @@ pub(super) const HARDWARE: Target = Target {
     evaluation_limit: 1500,
     private: Private { numbers: 2048, squares: u64::MAX },
     lane: Private { numbers: 2048, squares: u64::MAX },
-    abreast: (0, 0),
+    abreast: (0, 0, 0),
     owned_from: 49,
     spread_from: 49,
     spread_width: 256,
@@ -95,7 +95,8 @@ pub(super) const HARDWARE: Target = Target {
 };
 
 /// Mesa's rasterizer on a CPU. Measured (22.3): one small restart is a chain of dependent instructions that leaves the core idle,
-/// several hide each other's latency (Styblinski-Tang, d = 2: 2.0e9 coordinate steps a second alone, 5.6e9 by eights). An
+/// several hide each other's latency (Styblinski-Tang, d = 2: 2.0e9 coordinate steps a second alone, 5.6e9 by eights; by Adam in ten
+/// dimensions 1.4 times as much by threes as alone), and compile for as long as one that is as heavy. An
 /// index that is not constant costs eight loads; a branch is taken by masks, at both sides' cost. Its compiler looks at every pair of
 /// uses of a private array: Adam's arrays of 200 dimensions took 2.6 s, of 500 15 s. Storage takes 0.1 s and runs 1.1 to 3 times
 /// slower. A workgroup of one vector waits for nobody: spread over 8 lanes that share nothing, the sphere by Adam ran at d = 200 as
@@ -109,7 +110,7 @@ const SOFTWARE: Target = Target {
     evaluation_limit: 400,
     private: Private { numbers: 2048, squares: 2_500 },
     lane: Private { numbers: 2048, squares: 100_000 },
-    abreast: (24, 48),
+    abreast: (48, 96, 1200),
     owned_from: 129,
     spread_from: u32::MAX,
     spread_width: 8,
@@ -122,7 +123,7 @@ const SPREAD_SHARE: u32 = 4;
 /// The narrowest workgroup of a spread restart.
 const SPREAD_LEAST: u32 = 32;
 /// Restarts that an invocation takes at most.
-const MOST_ABREAST: u32 = 4;
+const MOST_ABREAST: u32 = 8;
 
 impl Target {
     /// The target for a device.
@@ -144,9 +145,11 @@ impl Target {
         }
     }
 
-    /// How many restarts an invocation takes, of this many coordinates and numbers each.
-    pub(super) fn abreast(&self, dim: u32, numbers: u32) -> u32 {
-        (self.abreast.0 / dim.max(1)).min(self.abreast.1 / numbers.max(1)).clamp(1, MOST_ABREAST)
+    /// How many restarts an invocation takes, of this many coordinates and numbers each and steps of this weight.
+    pub(super) fn abreast(&self, dim: u32, numbers: u32, weight: usize) -> u32 {
+        let (dims, all, weights) = self.abreast;
+        let by_weight = (weights / weight.max(1)) as u32;
+        (dims / dim.max(1)).min(all / numbers.max(1)).min(by_weight).clamp(1, MOST_ABREAST)
     }
 
     /// How many invocations a restart of this dimension is spread over, if it is spread at all.
