@@ -52,12 +52,12 @@ impl Speeds<'_> {
             let y: Vec<f64> = points.iter().map(|point| point.1).collect();
             let (work, device) = (number(&mut works, &words[..3].to_vec()), number(&mut devices, &words[3]));
             // With one kind of work, colours tell devices apart.
-            let color = shade(if works.len() == 1 { device } else { work });
+            let (color, size) = shade(if works.len() == 1 { device } else { work });
             let name = join(words, &told);
-            let line = Series::line(&name, &x, &y, color, 2.2);
+            let line = Series::line(&name, &x, &y, color, 2.2).larger(size);
             let dashed = works.len() > 1 && device % 2 == 1;
             panel.add(if dashed { line.dashed() } else { line });
-            panel.add(Series::points(if points.len() == 1 { &name } else { "" }, &x, &y, color));
+            panel.add(Series::points(if points.len() == 1 { &name } else { "" }, &x, &y, color).larger(size));
         }
         let mut about = all.first().map_or(String::new(), |words| join(words, &kept));
         if let Some(first) = results.first().filter(|first| results.iter().all(|r| r.steps == first.steps)) {
@@ -80,9 +80,11 @@ fn number<T: PartialEq + Clone>(seen: &mut Vec<T>, thing: &T) -> usize {
     })
 }
 
-/// The colour of a series; beyond the six that all readers tell apart they come again.
-fn shade(number: usize) -> Color {
-    color::SERIES[number % color::SERIES.len()]
+/// The colour of a series, and how much larger than usual it is drawn: beyond the six that all readers tell apart colours come again, in
+/// thicker lines.
+fn shade(number: usize) -> (Color, f32) {
+    let all = color::SERIES.len();
+    (color::SERIES[number % all], 1.0 + (number / all) as f32)
 }
 
 #[cfg(test)]
@@ -127,6 +129,12 @@ mod tests {
             assert!(svg.contains(words), "no {words} in {svg}");
         }
         assert!(svg.contains("dasharray"));
+        let surfaces = ["sphere", "ackley", "trid", "levy", "qing", "alpine1", "griewank"];
+        let seven: Vec<BenchResult> =
+            surfaces.into_iter().flat_map(|name| [100, 10_000].map(|n| result(name, "cpu", n))).collect();
+        let picture = |of: &[BenchResult]| Speeds(of).picture().svg();
+        let thick = |svg: &str| svg.contains("stroke-width=\"4.4\"");
+        assert!(thick(&picture(&seven)) && !thick(&picture(&seven[..12])), "the seventh line is not the first's twin");
         assert!(Speeds(&[]).picture().svg().starts_with("<svg"));
     }
 }

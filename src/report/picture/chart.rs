@@ -99,6 +99,14 @@ impl Series {
         self
     }
 
+    /// So many times as thick, where it is a line or points.
+    pub fn larger(mut self, times: f32) -> Series {
+        if let Mark::Line { width: size, .. } | Mark::Points { radius: size } = &mut self.mark {
+            *size *= times;
+        }
+        self
+    }
+
     /// Cut off where it leaves the range of the others.
     pub fn beside(mut self) -> Series {
         self.counts = false;
