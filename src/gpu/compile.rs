@@ -105,8 +105,7 @@ impl GpuEngine {
     pub(super) fn compile<'a>(&self, plan: &Plan, program: &'a Program, group: &Group) -> Result<Compiled<'a>, Error> {
         let layout = layout(&self.gpu);
         let dim = plan.surface().dim();
-        let numbers: Vec<usize> = (group.first..group.first + group.count).collect();
-        let shader = descent(plan, program, &numbers, &self.target)?;
+        let shader = descent(plan, program, &group.numbers(), &self.target)?;
         let first = entries(plan.surface()) + shader.tables.len() as u32;
         let evaluator = evaluation(plan.evaluation(), plan.surface(), false, first, shader.packing, &self.target)?;
         let most_steps = self.most_steps(&shader, &evaluator, dim)?;
@@ -127,8 +126,7 @@ impl GpuEngine {
         if let Some(rest) = compiled.rest.get() {
             return Ok(rest);
         }
-        let numbers: Vec<usize> = (group.first..group.first + group.count).collect();
-        let shader = remainder(plan, compiled.program, &numbers, &self.target)?;
+        let shader = remainder(plan, compiled.program, &group.numbers(), &self.target)?;
         let most_steps = self.most_steps(&shader, &compiled.evaluator, plan.surface().dim())?;
         let descend = self.module(&compiled.layout, "descend", &shader.text)?;
         let tables = self.tables(plan.surface(), &[&shader.tables])?;

@@ -318,6 +318,11 @@ impl Restart<'_> {
         self.step.sites > 0
     }
 
+    /// The test of whether a restart stops at its point, with the step's value and squared gradient norm as far as it gives them out.
+    fn reason(&self, value: Option<&str>, norm: Option<&str>) -> String {
+        format!("reason({}, {}, before{}, step > 1u)", value.unwrap_or("0.0"), norm.unwrap_or("1.0"), self.tail)
+    }
+
     /// A step, and whether it stands.
     fn step(&self, first: u32) -> String {
         let t = &self.tail;
@@ -343,11 +348,7 @@ impl Restart<'_> {
         let (worst_x, worst_gradient) = (next(true).unwrap_or_default(), next(true).unwrap_or_default());
         let value = next(self.step.value.is_some());
         let norm = next(self.step.gradient_norm.is_some());
-        let reason = format!(
-            "reason({}, {}, before{t}, step > 1u)",
-            value.as_deref().unwrap_or("0.0"),
-            norm.as_deref().unwrap_or("1.0")
-        );
+        let reason = self.reason(value.as_deref(), norm.as_deref());
         if self.freezes {
             let _ = writeln!(text, "let nonfinite{t} = {worst_gradient} >= INFINITE;");
             let (mut found, mut cause) = (String::new(), "DIVERGED".to_owned());
@@ -421,10 +422,9 @@ impl Restart<'_> {
         rings.lines().for_each(|line| text += &format!("    {line}\n"));
         text.push_str("}\n");
         if self.tested() {
-            let (value, norm) = (value.as_deref().unwrap_or("0.0"), norm.as_deref().unwrap_or("1.0"));
-            let _ = writeln!(text, "code = reason({value}, {norm}, before, step > 1u);");
-            text.push_str("if (code != RUNNING) {\n    break;\n}\n");
-            if self.step.value.is_some() {
+            let reason = self.reason(value.as_deref(), norm.as_deref());
+            let _ = writeln!(text, "code = {reason};\nif (code != RUNNING) {{\n    break;\n}}");
+            if let Some(value) = value {
                 let _ = writeln!(text, "before = {value};");
             }
             text.push_str("if (gone) {\n    code = DIVERGED;\n    break;\n}\n");

@@ -31,6 +31,13 @@ pub(super) struct Group {
     pub(super) count: usize,
 }
 
+impl Group {
+    /// The configurations' numbers.
+    pub(super) fn numbers(&self) -> Vec<usize> {
+        (self.first..self.first + self.count).collect()
+    }
+}
+
 /// What `queue` of common.wgsl has counted in a launch.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counters {

@@ -104,34 +104,29 @@ pub(super) fn hidden(text: &str) -> String {
     let Some((name, of)) = declared.and_then(|(item, _)| item.split_once(": ")) else { return text.to_owned() };
     let given = format!("var<uniform> given: array<{of}, 1>;\nvar<private> {name}: {of};");
     let read = format!(") {{\n    {name} = given[groups.y >> 16u];\n");
-    let text = &lengthened(&bounded(text));
+    let changed = |line: &str| bounded(line).or_else(|| lengthened(line)).unwrap_or_else(|| line.to_owned()) + "\n";
+    let text = &text.lines().map(changed).collect::<String>();
     let (declarations, entry) = text.split_at(text.find("@compute").unwrap_or(text.len()));
     declarations.replace(&format!("{UNIFORM}{name}: {of};"), &given) + &entry.replacen(") {\n", &read, 1)
 }
 
-/// The same text, whose longer loops have as many turns as no compiler knows. Mesa writes loops out, of whatever length their
-/// bodies are, up to 32 turns, which it then compiles for as long as so many bodies take.
-fn bounded(text: &str) -> String {
-    let line = |line: &str| {
-        let (head, tail) = line.split_once(" < ").filter(|(head, _)| head.trim_start().starts_with("for (var "))?;
-        let (turns, rest) = tail.split_once(';')?;
-        let long = turns.parse::<u32>().is_ok_and(|turns| turns > WRITTEN_OUT);
-        long.then(|| format!("{head} < {turns} + i32(params.zero);{rest}"))
-    };
-    text.lines().map(|l| line(l).unwrap_or_else(|| l.to_owned()) + "\n").collect()
+/// A line of a longer loop, whose turns no compiler knows then. Mesa writes loops out, of whatever length their bodies are, up to 32
+/// turns, which it then compiles for as long as so many bodies take.
+fn bounded(line: &str) -> Option<String> {
+    let (head, tail) = line.split_once(" < ").filter(|(head, _)| head.trim_start().starts_with("for (var "))?;
+    let (turns, rest) = tail.split_once(';')?;
+    let long = turns.parse::<u32>().is_ok_and(|turns| turns > WRITTEN_OUT);
+    long.then(|| format!("{head} < {turns} + i32(params.zero);{rest}"))
 }
 
-/// The same text, whose private arrays are longer than 32 numbers. Mesa writes an access to a shorter one as a tree of branches over all
-/// its places: Schwefel's problem 2.22 took 0.45 s from formula to pipelines in 32 dimensions, where arrays have 32 numbers, 0.22 s in 31 and 33.
-fn lengthened(text: &str) -> String {
-    let line = |line: &str| {
-        let (head, tail) =
-            line.split_once(": array<f32, ").filter(|(head, _)| head.trim_start().starts_with("var "))?;
-        let (len, rest) = tail.split_once('>')?;
-        let short = len.parse::<u32>().is_ok_and(|len| len < LEAST_LONG);
-        short.then(|| format!("{head}: array<f32, {LEAST_LONG}>{rest}"))
-    };
-    text.lines().map(|l| line(l).unwrap_or_else(|| l.to_owned()) + "\n").collect()
+/// A line of a short private array, which is longer than 32 numbers then. Mesa writes an access to a shorter one as a tree of branches over
+/// all its places: Schwefel's problem 2.22 took 0.45 s from formula to pipelines in 32 dimensions, where arrays have 32 numbers, 0.22 s in
+/// 31 and 33.
+fn lengthened(line: &str) -> Option<String> {
+    let (head, tail) = line.split_once(": array<f32, ").filter(|(head, _)| head.trim_start().starts_with("var "))?;
+    let (len, rest) = tail.split_once('>')?;
+    let short = len.parse::<u32>().is_ok_and(|len| len < LEAST_LONG);
+    short.then(|| format!("{head}: array<f32, {LEAST_LONG}>{rest}"))
 }
 
 /// Puts generated parts where a template has `//@ name`, at the line's indentation.

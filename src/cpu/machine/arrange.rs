@@ -1,6 +1,6 @@
 //! The order of instructions: each just before what needs it, so that few values wait in registers.
 
-use super::code::{Alarm, Base, Definition, Item, Op, Place, Value};
+use super::code::{Alarm, Base, Definition, Item, Op, Place, Value, has_loops};
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// Puts a body in order; `ends` are the values that are needed at its end.
@@ -11,7 +11,7 @@ pub(super) fn arrange(body: Vec<Item>, definitions: &[Definition], ends: &[Value
     let mut loads: Vec<(Value, Place)> = Vec::new();
     let mut watches = [HashMap::new(), HashMap::new()];
     let mut gradients = VecDeque::new();
-    let straight = !body.iter().any(|i| matches!(i, Item::Loop(_)));
+    let straight = !has_loops(&body);
     let mut seen = 0;
     for item in body {
         match item {

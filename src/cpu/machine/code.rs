@@ -179,6 +179,11 @@ pub(super) enum Item {
     Loop(Box<LoopCode>),
 }
 
+/// Whether there are loops in a body.
+pub(super) fn has_loops(body: &[Item]) -> bool {
+    body.iter().any(|item| matches!(item, Item::Loop(_)))
+}
+
 /// A counted loop from 0.
 #[derive(Clone, Debug)]
 pub(super) struct LoopCode {

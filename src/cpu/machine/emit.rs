@@ -3,7 +3,7 @@
 //! A value that has no register lies in scratch memory, or where it was loaded from. Before a loop everything goes to memory
 //! but the loop's accumulators, so that every turn finds the registers alike.
 
-use super::code::{Alarm, Base, Definition, Item, Op, Place, Test, Two, Value};
+use super::code::{Alarm, Base, Definition, Item, Op, Place, Test, Two, Value, has_loops};
 use super::encode::{self, Assembler, Form, Gpr, Label, Memory, Operands, Source};
 use super::frame;
 use crate::kernel::{Fused, LoopVar};
@@ -363,8 +363,7 @@ impl<'d> Emitter<'d> {
     /// momentum on Rosenbrock's function took 1.2 times as long without in two dimensions, and as long in a hundred. In a thousand, in
     /// loops, Styblinski and Tang's by gradient descent took 1.2 times as long without.
     pub(super) fn keep_shared(&mut self, body: &[Item], tiles: usize) {
-        let loops = body.iter().any(|i| matches!(i, Item::Loop(_)));
-        if self.form() != Form::Avx512 || tiles == 1 && !loops {
+        if self.form() != Form::Avx512 || tiles == 1 && !has_loops(body) {
             return;
         }
         let mut counts: HashMap<Value, u32> = HashMap::new();

@@ -193,7 +193,7 @@ struct Lowering<'r> {
     cones: [HashSet<ValueId>; 2],
     /// Whether gradients have an alarm of their own.
     alone: bool,
-    /// The turns that the body under way stands for, where these are not all of its loop's.
+    /// The turns of the innermost loop that the body under way stands for.
     turns: Option<Turns>,
 }
 
@@ -282,12 +282,9 @@ impl Lowering<'_> {
 
     /// Records a loop's body for some turns, one behind the other; accumulators are left with what they are then.
     fn turns(&mut self, l: &Loop, kept: &[&Carried], turns: impl Iterator<Item = Turns>) -> Option<()> {
-        let around = self.turns;
         for turn in turns {
-            // Of a loop with loops inside every turn stands for itself.
-            if (turn.first, turn.step) != (0, 1) {
-                self.turns = Some(turn);
-            }
+            // A loop around this one has each of its turns for itself: its places stay as they are.
+            let around = self.turns.replace(turn);
             self.body(&l.body)?;
             self.turns = around;
             let next: Vec<Value> = kept.iter().map(|c| self.value(c.next)).collect::<Option<_>>()?;
@@ -303,15 +300,15 @@ impl Lowering<'_> {
         if l.body.iter().any(|s| matches!(s, Statement::Loop(_))) {
             return Some(1);
         }
-        // Recorded for its length alone.
-        let (values, end) = (self.values.clone(), self.end);
+        // Recorded for its length alone: whatever values it sets are set again.
+        let end = self.end;
         self.recorder.open();
         for c in kept {
             self.values[c.value as usize] = Some(self.recorder.carried());
         }
         self.body(&l.body)?;
         let length = self.recorder.close().len();
-        (self.values, self.end) = (values, end);
+        self.end = end;
         let most = ((ENOUGH / length.max(1)) as u32).min(l.count).clamp(1, MOST);
         Some(1 << most.ilog2())
     }

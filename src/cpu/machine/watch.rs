@@ -1,13 +1,13 @@
 //! Alarms: registers that add up what tells of blow-ups.
 
-use super::code::{Alarm, Item, Value};
+use super::code::{Alarm, Item, Value, has_loops};
 use super::emit::{Emitter, Watcher};
 use super::encode::{self, Form, Source};
 
 impl Emitter<'_> {
     /// Keeps registers for the alarms of `tiles` tiles. In loops they begin at zero, else with the first value watched.
     pub(super) fn watch(&mut self, tiles: usize, body: &[Item]) {
-        let loops = body.iter().any(|i| matches!(i, Item::Loop(_)));
+        let loops = has_loops(body);
         let watches = body.iter().filter(|i| matches!(i, Item::Watch { .. })).count();
         let each = if self.form() == Form::Avx512 && tiles == 1 && (loops || watches > 16) { 2 } else { 1 };
         for _ in 0..tiles {
